@@ -1,0 +1,286 @@
+// The generator's connections and the ring they share: opens them, sends requests, checks replies, answers PINGs. It is
+// pulled (`next`), and knows neither when requests are due nor what a latency is.
+
+import ApusReactor
+import ApusWire
+
+/// Replies that arrived together on one connection.
+struct Arrival: BitwiseCopyable {
+    let connection: Int
+    /// As asked for.
+    var replies: Int
+    /// In the place of a reply.
+    var wrong: Int
+
+    var count: Int { replies + wrong }
+}
+
+struct ConnectionSet: ~Copyable {
+    let address: SocketAddress
+    let count: Int
+    var errors = LoadErrors()
+    var connecting = 0
+    var started = 0
+    var openCount = 0
+    /// Why the last connect failed; zero when none did.
+    var connectResult: Int32 = 0
+
+    var ring: Ring
+    let connections: UnsafeMutablePointer<LoadConnection>
+    private let touched: UnsafeMutablePointer<UInt32>
+    private var touchedCount = 0
+    /// Where the kernel reads the address while it connects.
+    let target: UnsafeMutablePointer<SocketAddress>
+    var sources: SourceAddresses
+    let requests: EchoRequests
+    private let pongs: PacketCopies
+    var stamps: SendStamps
+
+    /// - Parameters:
+    ///   - outstandingMax: requests per connection whose sending times are kept; zero: none are.
+    ///   - requests: those of `count` connections.
+    init(
+        to address: SocketAddress, count: Int, from sources: SourceAddresses, requests: consuming EchoRequests,
+        outstandingMax: Int, tier: RingTier
+    ) throws(LoadError) {
+        try ConnectionSet.raiseDescriptors(for: count)
+        ring = try Ring.forLoad(connections: count, burstByteCount: requests.runByteCount, tier: tier)
+        self.address = address
+        self.count = count
+        self.sources = sources
+        self.requests = requests
+        stamps = SendStamps(connections: count, outstandingMax: outstandingMax)
+        pongs = PacketCopies(of: .pong, count: 16)
+        connections = .allocate(capacity: count)
+        connections.initialize(repeating: LoadConnection(), count: count)
+        touched = .allocate(capacity: count)
+        target = .allocate(capacity: 1)
+        target.initialize(to: address)
+    }
+
+    /// A run that has failed leaves its sockets open, and nobody will take another turn: the kernel drops what it holds.
+    deinit {
+        for index in 0..<started where connections[index].isOpen { ring.closeNow(connections[index].socket) }
+        connections.deallocate()
+        touched.deallocate()
+        target.deallocate()
+    }
+
+    /// A ring, an output, and what a process has open anyway.
+    private static func raiseDescriptors(for connections: Int) throws(LoadError) {
+        let needed = connections + 32
+        let limit = raiseDescriptorLimit()
+        guard needed <= limit else { throw .descriptors(needed: needed, limit: limit) }
+    }
+
+    var now: Instant { ring.now }
+
+    mutating func refreshNow() { ring.refreshNow() }
+
+    /// Replies on one connection so far, wrong ones too.
+    func answered(on index: Int) -> Int { connections[index].answered }
+
+    /// Whether a reply is still to come on one connection.
+    func waits(on index: Int) -> Bool {
+        connections[index].state == .open && connections[index].owed + connections[index].outstanding > 0
+    }
+
+    @inline(__always)
+    mutating func touch(_ index: Int) {
+        guard !connections[index].isTouched else { return }
+        connections[index].isTouched = true
+        touched[touchedCount] = UInt32(index)
+        touchedCount += 1
+    }
+
+    /// Requests that go out with the next flush, or as soon as the kernel takes them.
+    @inline(__always)
+    mutating func request(_ count: Int, on index: Int) {
+        connections[index].owed += count
+        touch(index)
+    }
+}
+
+// MARK: A turn
+
+extension ConnectionSet {
+    mutating func wait(until deadline: Instant) { ring.submitAndWait(until: deadline) }
+
+    /// The next replies; nil when all that the last wait brought has been taken.
+    mutating func next() -> Arrival? {
+        while let completion = ring.next() {
+            switch completion.token.operation {
+            case .receive:
+                if let arrival = received(completion) { return arrival }
+            case .send: sent(completion)
+            case .connect: connected(completion)
+            case .cancel: break
+            case .accept, .shutdown, .close, .wake, .doorbell, .ring, nil:
+                preconditionFailure("a completion that nobody asked for: \(completion.token.bits)")
+            }
+        }
+        return nil
+    }
+
+    /// Prepare what the connections of this turn need now. The requests that it sends share a time.
+    mutating func flush() {
+        guard touchedCount > 0 else { return }
+        ring.refreshNow()
+        for place in 0..<touchedCount { settle(Int(touched[place])) }
+        touchedCount = 0
+    }
+
+    @inline(__always)
+    private mutating func settle(_ index: Int) {
+        connections[index].isTouched = false
+        switch connections[index].state {
+        case .open:
+            if !connections[index].receiving { receive(index) }
+            if !connections[index].sending { sendNext(index) }
+        case .closing: settleClosing(index)
+        case .unopened, .connecting, .closed: break
+        }
+    }
+
+    /// The kernel lets go of both operations before the socket is closed.
+    private mutating func settleClosing(_ index: Int) {
+        let connection = connections[index]
+        if !connection.receiving, !connection.sending {
+            ring.closeNow(connection.socket)
+            connections[index].state = .closed
+        } else if !connection.cancelling {
+            connections[index].cancelling = true
+            if connection.receiving { ring.cancel(token(.receive, index), token: token(.cancel, index)) }
+            if connection.sending { ring.cancel(token(.send, index), token: token(.cancel, index)) }
+        }
+    }
+
+    @inline(__always)
+    func token(_ operation: Operation, _ index: Int) -> Token { Token(operation, slot: UInt32(index)) }
+}
+
+// MARK: Receiving
+
+extension ConnectionSet {
+    @inline(__always)
+    private mutating func receive(_ index: Int) {
+        ring.receive(from: connections[index].socket, token: token(.receive, index))
+        connections[index].receiving = true
+    }
+
+    @inline(__always)
+    private mutating func received(_ completion: Completion) -> Arrival? {
+        let index = Int(completion.token.slot)
+        if !completion.hasMore {
+            connections[index].receiving = false
+            touch(index)
+        }
+        guard let lease = completion.lease else {
+            receivedNothing(completion.result, index)
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
+        let reading = connections[index].reader.read(bytes, expecting: requests[index])
+        ring.recycle(lease)
+        return arrival(of: reading, index)
+    }
+
+    @inline(__always)
+    private mutating func arrival(of reading: Reading, _ index: Int) -> Arrival? {
+        let replies = connections[index].take(reading.replies)
+        var arrival = Arrival(connection: index, replies: replies, wrong: 0)
+        if reading != Reading(replies: replies) { arrival.wrong = receivedStray(reading, replies, index) }
+        return arrival.count > 0 ? arrival : nil
+    }
+
+    /// Everything that is not an expected reply; returns how many requests it answered all the same.
+    @inline(never)
+    private mutating func receivedStray(_ reading: Reading, _ replies: Int, _ index: Int) -> Int {
+        let unasked = reading.replies - replies
+        errors.mismatched += unasked + reading.wrong
+        if reading.pings > 0 {
+            connections[index].owedPongs += reading.pings
+            touch(index)
+        }
+        if reading.isBroken {
+            errors.mismatched += 1
+            end(index)
+        }
+        return connections[index].take(reading.wrong)
+    }
+
+    private mutating func receivedNothing(_ result: Int32, _ index: Int) {
+        switch ReceiveError(result) {
+        case .starved, .interrupted: break
+        case .finished, .reset, .failed: lose(index)
+        }
+    }
+
+    /// The server ended the connection, or it broke.
+    private mutating func lose(_ index: Int) {
+        guard connections[index].state == .open else { return }
+        errors.closed += 1
+        end(index)
+    }
+
+    /// No more of this connection.
+    mutating func end(_ index: Int) {
+        guard connections[index].state == .open else { return }
+        connections[index].state = .closing
+        openCount -= 1
+        touch(index)
+    }
+}
+
+// MARK: Sending
+
+extension ConnectionSet {
+    @inline(__always)
+    private mutating func sendNext(_ index: Int) {
+        if connections[index].flight.isEmpty { board(index) }
+        let flight = connections[index].flight
+        guard !flight.isEmpty else { return }
+        let part = UnsafeRawBufferPointer(rebasing: flight.prefix(EchoRequests.sendByteCountMax))
+        ring.send(part, to: connections[index].socket, token: token(.send, index))
+        connections[index].sending = true
+    }
+
+    /// Choose what goes out next: PONGs first, for a server that waits for one may close.
+    @inline(__always)
+    private mutating func board(_ index: Int) {
+        if connections[index].owedPongs > 0 { return boardPongs(index) }
+        let count = min(connections[index].owed, requests.countPerSend)
+        guard count > 0 else { return }
+        connections[index].owed -= count
+        connections[index].outstanding += count
+        connections[index].flight = requests[index].prefix(count)
+        stamps.add(Stamp(sentAt: ring.now, count: count), to: index)
+    }
+
+    @inline(never)
+    private mutating func boardPongs(_ index: Int) {
+        let count = min(connections[index].owedPongs, pongs.run.count)
+        connections[index].owedPongs -= count
+        connections[index].flight = pongs.run.prefix(count)
+    }
+
+    @inline(__always)
+    private mutating func sent(_ completion: Completion) {
+        let index = Int(completion.token.slot)
+        connections[index].sending = false
+        if completion.result >= 0 {
+            let rest = connections[index].flight.dropFirst(Int(completion.result))
+            connections[index].flight = UnsafeRawBufferPointer(rebasing: rest)
+        } else {
+            sendFailed(completion.result, index)
+        }
+        if connections[index].hasToSend || connections[index].state == .closing { touch(index) }
+    }
+
+    private mutating func sendFailed(_ result: Int32, _ index: Int) {
+        switch SendError(result) {
+        case .interrupted: break
+        case .reset, .failed: lose(index)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// How the connections of a set come and go.
+
+import ApusReactor
+
+extension ConnectionSet {
+    /// Connects under way at a time: fewer than any listener's backlog.
+    private static let connectingMax = 128
+    /// How long nothing may happen while connections are being made.
+    private static let patience: Nanoseconds = 10 * .second
+
+    /// Make connections until `target` were tried. Those that fail are counted; when none succeeds, the last one's
+    /// reason is thrown.
+    mutating func open(upTo target: Int) throws(LoadError) {
+        precondition(target <= count)
+        var deadline = now + ConnectionSet.patience
+        while connecting > 0 || started < target {
+            while connecting < ConnectionSet.connectingMax, started < target { try connect() }
+            let before = connecting
+            wait(until: deadline)
+            // No request is outstanding, so there are no replies to return: only connects and PINGs.
+            while next() != nil {}
+            flush()
+            if connecting < before { deadline = now + ConnectionSet.patience }
+            guard now < deadline else { throw .connectTimeout(address, seconds: ConnectionSet.patience.seconds) }
+            if openCount == 0, connectResult != 0 { throw connectError }
+        }
+    }
+
+    private var connectError: LoadError {
+        switch ConnectError(connectResult) {
+        case .refused: .refused(address)
+        case .noPort, .interrupted, .failed: .unconnected(address, errno: -connectResult)
+        }
+    }
+
+    private mutating func connect() throws(LoadError) {
+        let index = started
+        connections[index].socket = try sources.openSocket(for: address)
+        connections[index].state = .connecting
+        ring.connect(
+            connections[index].socket, to: SocketAddress.bytes(of: target), token: token(.connect, index))
+        started += 1
+        connecting += 1
+    }
+
+    mutating func connected(_ completion: Completion) {
+        let index = Int(completion.token.slot)
+        connecting -= 1
+        guard completion.result == 0 else { return connectFailed(completion.result, index) }
+        connections[index].state = .open
+        openCount += 1
+        touch(index)
+    }
+
+    private mutating func connectFailed(_ result: Int32, _ index: Int) {
+        connectResult = result
+        errors.connect += 1
+        ring.closeNow(connections[index].socket)
+        connections[index].state = .closed
+    }
+
+    /// End them all, and wait until the kernel has let go of what it borrowed.
+    mutating func close() {
+        for index in 0..<started { end(index) }
+        flush()
+        while (0..<started).contains(where: { connections[$0].state != .closed }) {
+            wait(until: .never)
+            while next() != nil {}
+            flush()
+        }
+    }
+}

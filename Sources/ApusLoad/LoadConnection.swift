@@ -1,0 +1,55 @@
+// One connection of the generator: what it has asked, what it still has to ask, and what the kernel holds of it.
+
+import ApusReactor
+
+/// The states, in the order in which they are passed; a connect that fails goes straight to the last.
+///
+///     unopened ──▶ connecting ──▶ open ──peer's FIN, an error, or our own end──▶ closing ──bits clear──▶ closed
+enum LoadConnectionState: UInt8 {
+    case unopened, connecting, open, closing, closed
+}
+
+struct LoadConnection: BitwiseCopyable {
+    var state = LoadConnectionState.unopened
+    var socket = Descriptor(-1)
+    /// Listed for the flush at the end of this turn.
+    var isTouched = false
+
+    // What the kernel holds. The socket is closed only when neither is set.
+    var receiving = false
+    var sending = false
+    /// A cancel of both is on its way.
+    var cancelling = false
+
+    var reader = ReplyReader()
+    /// Requests to send.
+    var owed = 0
+    /// Requests handed to the kernel, or about to be, that have no reply.
+    var outstanding = 0
+    /// Replies, wrong ones too.
+    var answered = 0
+    /// PINGs of the server's to answer.
+    var owedPongs = 0
+    /// What is being sent: a rest, after a short send.
+    var flight = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    /// The socket is ours to close.
+    var isOpen: Bool {
+        switch state {
+        case .connecting, .open, .closing: true
+        case .unopened, .closed: false
+        }
+    }
+
+    @inline(__always)
+    var hasToSend: Bool { owed > 0 || !flight.isEmpty || owedPongs > 0 }
+
+    /// A reply needs a request: takes at most so many replies, and returns how many were asked for.
+    @inline(__always)
+    mutating func take(_ replies: Int) -> Int {
+        let asked = min(replies, outstanding)
+        outstanding -= asked
+        answered += asked
+        return asked
+    }
+}

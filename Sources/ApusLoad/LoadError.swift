@@ -1,0 +1,47 @@
+// Why a run could not be made. Each description says what is wrong and what to do about it.
+
+import ApusReactor
+
+package enum LoadError: Error, Equatable, CustomStringConvertible {
+    case ring(RingUnavailable)
+    case socket(SocketError)
+    case system(SystemError)
+    case configuration(String, value: String, allowed: String)
+    case tooLarge(requestByteCount: Int, limit: Int)
+    case descriptors(needed: Int, limit: Int)
+    /// Nobody listens there.
+    case refused(SocketAddress)
+    case unconnected(SocketAddress, errno: Int32)
+    case connectTimeout(SocketAddress, seconds: Double)
+    /// The server ended every connection before anything could be measured.
+    case closed(SocketAddress)
+    case noReply(SocketAddress, seconds: Double)
+    /// Its processor time and memory were asked for.
+    case server(ProcessUnreadable)
+
+    package var description: String {
+        switch self {
+        case .ring(let reason): reason.description
+        case .socket(let reason): reason.description
+        case .system(let reason): reason.description
+        case .configuration(let name, let value, let allowed): "\(name) is \(value): it must be \(allowed)."
+        case .tooLarge(let requestByteCount, let limit):
+            "The requests would take \(requestByteCount) bytes, and \(limit) is the limit: "
+                + "use fewer connections or a smaller size."
+        case .descriptors(let needed, let limit):
+            "\(needed) file descriptors are needed and \(limit) is the limit: "
+                + "use fewer connections, or raise the nofile limit (ulimit -n, LimitNOFILE=)."
+        case .refused(let address):
+            "Connection refused: is a server running at \(address)? Start one with: apus serve --address \(address)"
+        case .unconnected(let address, let errno): "Cannot connect to \(address): \(errorText(errno))."
+        case .connectTimeout(let address, let seconds):
+            "No connection to \(address) was made in \(seconds) s: is that the right address, and does a firewall drop packets?"
+        case .closed(let address):
+            "The server at \(address) closed every connection: does it speak the plain packet protocol "
+                + "(--security none), and does it allow this many connections (--max-connections)?"
+        case .noReply(let address, let seconds):
+            "The server at \(address) accepted and did not answer in \(seconds) s: does it speak the packet protocol?"
+        case .server(let reason): "The server's process: \(reason)"
+        }
+    }
+}

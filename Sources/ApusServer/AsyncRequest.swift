@@ -1,0 +1,70 @@
+// A request answered off the loop: started here, its reply comes back through the shard's inbox. This is the only file
+// of the server that makes tasks; the loop itself never waits for one.
+
+import ApusReactor
+import ApusWire
+
+/// What other threads tell a shard.
+package enum ShardEvent: Sendable {
+    /// The reply to the `sequence`th asynchronous request of a connection, encoded; nil: there is none.
+    case asyncReply(ConnectionToken, sequence: UInt32, packet: [UInt8]?, failed: Bool)
+    case push(ConnectionToken, packet: [UInt8])
+    /// Finish what is under way; force what is left after so long.
+    case drain(Nanoseconds)
+    case stop
+}
+
+struct AsyncRequest: Sendable {
+    let token: ConnectionToken
+    let sequence: UInt32
+    let inbox: Inbox<ShardEvent>
+
+    func start(_ handler: @escaping AsyncHandler, _ message: Message, _ context: AsyncContext) {
+        Task {
+            do {
+                let packet = try await handler(message, context).map { PacketEncoder.encode($0) }
+                answer(packet, failed: false)
+            } catch {
+                answer(nil, failed: true)
+            }
+        }
+    }
+
+    /// A closed inbox means the shard has ended, and the connection with it.
+    private func answer(_ packet: [UInt8]?, failed: Bool) {
+        _ = inbox.post(.asyncReply(token, sequence: sequence, packet: packet, failed: failed))
+    }
+}
+
+/// Asynchronous replies that came before those of earlier requests, until it is their turn. At most the backpressure
+/// limit of each connection stands here.
+package struct AsyncReplies: ~Copyable {
+    private struct Place: Hashable {
+        let token: ConnectionToken
+        let sequence: UInt32
+    }
+
+    private var waiting: [Place: [UInt8]?] = [:]
+
+    package init() {}
+
+    package var count: Int { waiting.count }
+
+    mutating func keep(_ packet: [UInt8]?, for token: ConnectionToken, sequence: UInt32) {
+        waiting[Place(token: token, sequence: sequence)] = .some(packet)
+    }
+
+    /// The reply whose turn it is: `.some(nil)` when that request has none, `nil` when it has not come.
+    mutating func take(_ token: ConnectionToken, sequence: UInt32) -> [UInt8]?? {
+        waiting.removeValue(forKey: Place(token: token, sequence: sequence))
+    }
+
+    /// The connection is gone. `outstanding` replies may stand here.
+    mutating func drop(_ token: ConnectionToken, from sequence: UInt32, outstanding: UInt32) -> UInt64 {
+        guard !waiting.isEmpty else { return 0 }
+        var dropped: UInt64 = 0
+        for step in 0..<outstanding
+        where waiting.removeValue(forKey: Place(token: token, sequence: sequence &+ step)) != nil { dropped += 1 }
+        return dropped
+    }
+}

@@ -1,0 +1,120 @@
+// Why a connection ended, a connection was refused, or something was dropped. Every such event has exactly one reason and
+// is counted under it.
+
+import ApusWire
+
+/// The one reason for which a connection was closed.
+public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+    /// The peer finished sending and has all its replies.
+    case peerFinished
+    /// The peer sent DISCONNECT and has all its replies.
+    case disconnect
+    /// The peer finished sending in the middle of a packet.
+    case truncated
+    /// The peer's system reset the connection.
+    case reset
+    case wrongMagic
+    case unsupportedVersion
+    case oversizePacket
+    case malformedMessage
+    case unknownCommand
+    case firstByteTimeout
+    case idleTimeout
+    /// Silent for four heartbeat intervals.
+    case deadPeer
+    case stalledWrite
+    /// The shard's buffers are all in use.
+    case memoryBudget
+    /// A handler asked for it.
+    case handler
+    /// A handler wrote a reply that is longer than a packet can be.
+    case oversizeReply
+    /// The server drained and this peer had all its replies.
+    case drained
+    /// The server drained and the deadline passed before this peer finished.
+    case drainForced
+    /// The server was told to stop at once.
+    case stopped
+    /// The kernel reported an error that has no reason of its own.
+    case ioError
+
+    /// The name in metrics and logs.
+    public var label: String {
+        switch self {
+        case .peerFinished: "peer_finished"
+        case .disconnect: "disconnect"
+        case .truncated: "truncated"
+        case .reset: "reset"
+        case .wrongMagic: "wrong_magic"
+        case .unsupportedVersion: "unsupported_version"
+        case .oversizePacket: "oversize_packet"
+        case .malformedMessage: "malformed_message"
+        case .unknownCommand: "unknown_command"
+        case .firstByteTimeout: "first_byte_timeout"
+        case .idleTimeout: "idle_timeout"
+        case .deadPeer: "dead_peer"
+        case .stalledWrite: "stalled_write"
+        case .memoryBudget: "memory_budget"
+        case .handler: "handler"
+        case .oversizeReply: "oversize_reply"
+        case .drained: "drained"
+        case .drainForced: "drain_forced"
+        case .stopped: "stopped"
+        case .ioError: "io_error"
+        }
+    }
+
+    init(_ violation: PacketViolation) {
+        self = switch violation {
+        case .magic: .wrongMagic
+        case .version: .unsupportedVersion
+        case .oversize: .oversizePacket
+        }
+    }
+}
+
+/// Why an accepted connection was closed before it became one.
+public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+    case connectionLimit
+    case draining
+    /// The kernel could not accept: no descriptor or no memory was left.
+    case noDescriptor
+    /// The peer was gone before it was accepted, or the kernel reported another error.
+    case aborted
+
+    public var label: String {
+        switch self {
+        case .connectionLimit: "connection_limit"
+        case .draining: "draining"
+        case .noDescriptor: "no_descriptor"
+        case .aborted: "aborted"
+        }
+    }
+}
+
+/// Why something that was to be delivered was not.
+public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+    /// An asynchronous reply whose connection is gone.
+    case replyForGoneConnection
+    /// A push to a connection that is gone or closing.
+    case pushForGoneConnection
+    /// A push to another shard whose lane was full.
+    case pushLaneFull
+    /// A push or reply for which no buffer was left.
+    case memoryBudget
+    /// An asynchronous handler threw.
+    case handlerError
+    /// A message for which nothing is registered.
+    case unknownCommand
+
+    public var label: String {
+        switch self {
+        case .replyForGoneConnection: "reply_for_gone_connection"
+        case .pushForGoneConnection: "push_for_gone_connection"
+        case .pushLaneFull: "push_lane_full"
+        case .memoryBudget: "memory_budget"
+        case .handlerError: "handler_error"
+        case .unknownCommand: "unknown_command"
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// One connection's state in its shard: a value in a slab slot. It never calls the ring; `Shard.settle` reads it and acts.
+
+import ApusReactor
+
+/// Names a connection for as long as it lives, from any thread; afterwards it names nothing.
+public struct ConnectionToken: Hashable, BitwiseCopyable, Sendable {
+    package let shard: UInt8
+    package let generation: UInt32
+    package let slot: UInt32
+
+    package init(shard: UInt8, generation: UInt32, slot: UInt32) {
+        self.shard = shard
+        self.generation = generation
+        self.slot = slot
+    }
+
+    /// One word, for the mailboxes: shard(8) | generation(24) | slot(32).
+    package var bits: UInt64 { UInt64(shard) << 56 | UInt64(generation) << 32 | UInt64(slot) }
+
+    package init(bits: UInt64) {
+        shard = UInt8(truncatingIfNeeded: bits >> 56)
+        generation = UInt32(truncatingIfNeeded: bits >> 32) & Token.generationMask
+        slot = UInt32(truncatingIfNeeded: bits)
+    }
+}
+
+/// The states of a connection. What the kernel holds is in the bits beside it.
+///
+///     open ──finish──▶ finishing ──all sent──▶ lingering ──peer's FIN or deadline──▶ closing ──bits clear──▶ closed
+///       └───────────────────┴──────────────abort─────────────┴──────────────────────────▲
+package enum Phase: UInt8, BitwiseCopyable, Sendable {
+    /// Requests are decoded and answered.
+    case open
+    /// No request is decoded any more; replies are still sent.
+    case finishing
+    /// Our FIN is sent; what the peer still sends is thrown away, so that closing does not reset what it has to read.
+    case lingering
+    /// Waiting for the kernel to let go.
+    case closing
+    /// The descriptor is closed; the slot is freed at the end of the turn, so no slot has two tenants in one turn.
+    case closed
+}
+
+package struct Connection: BitwiseCopyable {
+    package var descriptor: Descriptor
+    package let generation: UInt32
+    package var phase = Phase.open
+    /// The first reason counts; set when `phase` leaves `open`.
+    package var reason = CloseReason.peerFinished
+    package let listener: UInt8
+    package let session: SessionKind
+
+    // What the kernel holds. A slot is freed only when none of these is set.
+    package var receiving = false
+    package var sending = false
+    package var shuttingDown = false
+    package var closing = false
+
+    /// A cancel of the receive, of the send, is on its way, so another is not needed.
+    var cancelling = false
+    var cancellingSend = false
+    /// Listed for `settle` at the end of this turn.
+    var isTouched = false
+    /// Decoding has stopped until replies leave or asynchronous ones arrive.
+    package var isPaused = false
+    /// The peer's FIN has been read.
+    package var peerFinished = false
+    /// The first byte has arrived.
+    var isHeard = false
+    /// DISCONNECT was sent because the server drains.
+    var isToldToLeave = false
+
+    package var inbound = Inbound()
+    package var outbound = Outbound()
+    /// What `inbound` must hold before decoding is worth another try.
+    var byteCountNeeded = 0
+
+    /// Asynchronous requests so far, and how many of them are answered: replies go out in request order.
+    package var asyncRequested: UInt32 = 0
+    package var asyncAnswered: UInt32 = 0
+
+    let opened: Instant
+    var lastReceived: Instant
+    var lastSent: Instant
+    /// The last message that was not PING or PONG.
+    var lastMessage: Instant
+    /// When the send in flight began, or our FIN went out.
+    var waitingSince: Instant
+
+    package init(
+        _ descriptor: Descriptor, generation: UInt32, listener: UInt8, session: SessionKind, at now: Instant
+    ) {
+        self.descriptor = descriptor
+        self.generation = generation
+        self.listener = listener
+        self.session = session
+        (opened, lastReceived, lastSent, lastMessage, waitingSince) = (now, now, now, now, now)
+    }
+
+    /// Asynchronous requests under way. Counting wraps; the difference does not.
+    @inline(__always)
+    package var asyncOutstanding: UInt32 { asyncRequested &- asyncAnswered }
+
+    @inline(__always)
+    package var isHeldByKernel: Bool { receiving || sending || shuttingDown || closing }
+
+    /// Nothing of a request or a reply is under way here, as far as this side can see.
+    package var isQuiet: Bool { outbound.isEmpty && inbound.isEmpty && asyncOutstanding == 0 && !sending }
+}

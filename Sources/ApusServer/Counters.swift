@@ -1,0 +1,84 @@
+// What a shard counts. Only its own thread writes; anyone reads, at any time, without stopping it.
+
+import Synchronization
+
+/// A count that one thread writes: a relaxed load and store, no locked instruction.
+package struct Counter: ~Copyable {
+    private let value = Atomic<UInt64>(0)
+
+    package init() {}
+
+    @inline(__always)
+    func add(_ amount: UInt64 = 1) {
+        // One writer, so nothing is lost between the load and the store; 2^64 does not come.
+        value.store(value.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+
+    package var count: UInt64 { value.load(ordering: .relaxed) }
+}
+
+package final class ShardCounters: Sendable {
+    package let accepted = Counter()
+    package let packetsReceived = Counter()
+    package let bytesReceived = Counter()
+    package let bytesSent = Counter()
+    package let sends = Counter()
+    package let shortSends = Counter()
+    package let turns = Counter()
+    package let completions = Counter()
+    /// Receives that ended because no buffer was free; each was armed again.
+    package let starvedReceives = Counter()
+    /// How often a connection's requests were left unread because its replies waited.
+    package let pauses = Counter()
+    package let acceptPauses = Counter()
+    package let doorbells = Counter()
+    package let asyncRequests = Counter()
+    package let pushes = Counter()
+    package let staleCompletions = Counter()
+
+    private let closes: ReasonCounters
+    private let refusals: ReasonCounters
+    private let drops: ReasonCounters
+
+    package init() {
+        closes = ReasonCounters(count: CloseReason.allCases.count)
+        refusals = ReasonCounters(count: RefusalReason.allCases.count)
+        drops = ReasonCounters(count: DropReason.allCases.count)
+    }
+
+    func count(_ reason: CloseReason) { closes.add(Int(reason.rawValue)) }
+    func count(_ reason: RefusalReason) { refusals.add(Int(reason.rawValue)) }
+    func count(_ reason: DropReason, _ amount: UInt64 = 1) { drops.add(Int(reason.rawValue), amount) }
+
+    package func closed(_ reason: CloseReason) -> UInt64 { closes[Int(reason.rawValue)] }
+    package func refused(_ reason: RefusalReason) -> UInt64 { refusals[Int(reason.rawValue)] }
+    package func dropped(_ reason: DropReason) -> UInt64 { drops[Int(reason.rawValue)] }
+    package var closedTotal: UInt64 { CloseReason.allCases.reduce(0) { $0 + closed($1) } }
+}
+
+/// One counter a reason, in memory of its own that lives as long as its owner.
+private final class ReasonCounters: Sendable {
+    private nonisolated(unsafe) let counters: UnsafeMutablePointer<Counter>
+    private let count: Int
+
+    init(count: Int) {
+        self.count = count
+        counters = .allocate(capacity: count)
+        for index in 0..<count { (counters + index).initialize(to: Counter()) }
+    }
+
+    deinit {
+        counters.deinitialize(count: count)
+        counters.deallocate()
+    }
+
+    func add(_ index: Int, _ amount: UInt64 = 1) {
+        precondition(index < count)
+        counters[index].add(amount)
+    }
+
+    subscript(index: Int) -> UInt64 {
+        precondition(index < count)
+        return counters[index].count
+    }
+}

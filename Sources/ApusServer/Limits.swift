@@ -1,0 +1,55 @@
+// Every limit of a shard, computed once from the configuration. Nothing in the shard grows beyond what stands here.
+
+import ApusReactor
+import ApusWire
+
+package struct Limits: Sendable {
+    /// A slot is 32 bits of a token, but descriptors and memory end long before.
+    static let connectionsMax = 1_000_000
+    /// One send; more would hide from the stalled-write clock how the peer drains (it counts completed sends).
+    static let sendByteCountMax = 256 << 10
+    /// Undecoded bytes kept for a connection that waits before its receive is cancelled. What the kernel had already
+    /// received (at most one socket buffer) still arrives after that.
+    static let backlogByteCountMax = 64 << 10
+    /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
+    static let lingerTimeout: Nanoseconds = 2 * .second
+    /// How long accepting pauses when the process has no descriptor left.
+    static let acceptPause: Nanoseconds = 100 * .millisecond
+    /// Silent heartbeat intervals after which a peer counts as dead (NPRO §6.1).
+    static let silentIntervalsMax: UInt64 = 4
+
+    package var connections: Int
+    var firstByteTimeout: Nanoseconds
+    var stalledWriteTimeout: Nanoseconds
+    var idleTimeout: Nanoseconds?
+    var heartbeatInterval: Nanoseconds?
+    package var asyncRequests: UInt32
+    package var outstandingByteCountMax: Int
+    package var payloadByteCountMax: Int
+    package var memoryByteCount: Int
+    /// Above this much of the budget a connection that has replies waiting is not read further.
+    var memoryHighWater: Int
+
+    package init(_ configuration: ServerConfiguration) {
+        connections = configuration.maxConnections
+        firstByteTimeout = Nanoseconds(configuration.firstByteTimeout)
+        stalledWriteTimeout = Nanoseconds(configuration.stalledWriteTimeout)
+        idleTimeout = configuration.idleTimeout.map { Nanoseconds($0) }
+        heartbeatInterval = configuration.heartbeatInterval.map { Nanoseconds($0) }
+        asyncRequests = UInt32(configuration.backpressureLimit)
+        outstandingByteCountMax = configuration.outstandingByteCountMax
+        payloadByteCountMax = configuration.payloadByteCountMax
+        memoryByteCount = configuration.memoryBudgetPerShard
+        memoryHighWater = configuration.memoryBudgetPerShard / 8 * 7
+    }
+
+    /// What one connection needs to echo the longest message: a packet is gathered by doubling (the old and the new
+    /// buffer stand side by side for a copy), then its reply stands beside it.
+    static func memoryBudgetMin(payloadByteCountMax: Int) -> Int {
+        let packet = PacketFormat.headerByteCount + payloadByteCountMax
+        let gathered = 2 * packet  // a power of two that holds it
+        let reply = 2 * packet
+        let copying = packet
+        return max(gathered + reply + copying, 1 << 20)
+    }
+}

@@ -1,0 +1,128 @@
+// Where the rooms meet: bind the listeners, start one thread and one shard per core, hand out a handle. It touches no
+// connection.
+
+import ApusReactor
+import ApusWire
+
+/// Why a server did not start.
+public enum ServerError: Error, CustomStringConvertible {
+    /// Every mistake found in the configuration.
+    case invalidConfiguration([String])
+    /// A listener could not be bound: what, where, what to do.
+    case cannotBind(String)
+    /// This host has no io_uring that serves, or no memory: what is wrong and what to do, in one sentence.
+    case hostNotFit(String)
+
+    public var description: String {
+        switch self {
+        case .invalidConfiguration(let problems): problems.joined(separator: "\n")
+        case .cannotBind(let problem), .hostNotFit(let problem): problem
+        }
+    }
+}
+
+/// A server before it starts: configure it, register handlers, start it.
+///
+///     var server = Server(ServerConfiguration(address: "127.0.0.1:9000"))
+///     server.dispatcher.register(command: "TIME") { message, context, reply in … }
+///     let handle = try server.start()
+///     handle.wait()
+public struct Server: Sendable {
+    public var configuration: ServerConfiguration
+    /// Who answers what; frozen by `start`. PING and ECHO are answered without being registered.
+    public var dispatcher = Dispatcher()
+
+    public init(_ configuration: ServerConfiguration) { self.configuration = configuration }
+
+    /// Bind all listeners and start all shards. When it returns, connections are accepted; when it throws, nothing is
+    /// left behind.
+    public func start() throws(ServerError) -> ServerHandle {
+        let problems = configuration.problems()
+        guard problems.isEmpty else { throw .invalidConfiguration(problems) }
+        let tier: RingTier
+        do throws(RingUnavailable) {
+            tier = try RingTier.fromEnvironment()
+        } catch {
+            throw .hostNotFit(error.description)
+        }
+        let sockets = try ListenerSockets(configuration)
+        do throws(ServerError) {
+            let (shared, inboxes) = try openShared()
+            let threads = try startShards(sockets, shared, inboxes, tier)
+            return ServerHandle(configuration, sockets, shared, inboxes, threads)
+        } catch {
+            sockets.close()
+            throw error
+        }
+    }
+
+    private func openShared() throws(ServerError) -> (SharedState, [Inbox<ShardEvent>]) {
+        // Every asynchronous reply has a place, so none is ever lost; pushes are limited by `SharedState`.
+        let countMax = configuration.maxConnections * configuration.backpressureLimit + SharedState.pushesMax + 1024
+        var inboxes: [Inbox<ShardEvent>] = []
+        do throws(SystemError) {
+            for _ in 0..<configuration.shards { inboxes.append(try Inbox(countMax: countMax)) }
+            return (
+                try SharedState(shardCount: configuration.shards, connectionsMax: configuration.maxConnections), inboxes
+            )
+        } catch {
+            throw .hostNotFit(error.description)
+        }
+    }
+
+    /// All shards run, or none does.
+    private func startShards(
+        _ sockets: ListenerSockets, _ shared: SharedState, _ inboxes: [Inbox<ShardEvent>], _ tier: RingTier
+    ) throws(ServerError) -> [ThreadHandle] {
+        var threads: [ThreadHandle] = []
+        var starts: [ShardStart] = []
+        do throws(SystemError) {
+            for index in 0..<configuration.shards {
+                let settings = ShardSettings(
+                    configuration, dispatcher, index: UInt8(index), shared: shared, inbox: inboxes[index])
+                let start = ShardStart(settings, sockets.listeners(of: index), tier)
+                starts.append(start)
+                threads.append(try LoopThread.start(name: "apus-shard-\(index)") { start.runShard() })
+            }
+        } catch {
+            starts.forEach { $0.go.open(with: false) }
+            threads.forEach { $0.join() }
+            throw .hostNotFit(error.description)
+        }
+        let failure = starts.lazy.compactMap { $0.failure.wait() }.first
+        // Only now may a shard run: no doorbell is rung before every ring is enabled.
+        starts.forEach { $0.go.open(with: failure == nil) }
+        guard let failure else { return threads }
+        threads.forEach { $0.join() }
+        throw .hostNotFit(failure)
+    }
+}
+
+/// One shard's start: its thread makes the ring, says whether that worked, and waits for the word to run.
+private final class ShardStart: Sendable {
+    /// Opened by the shard's thread: nil, or why there is no ring.
+    let failure = Gate<String?>()
+    /// Opened by the starter: run, or go home.
+    let go = Gate<Bool>()
+    private let settings: ShardSettings
+    private let listeners: [ShardListener]
+    private let tier: RingTier
+
+    init(_ settings: ShardSettings, _ listeners: [ShardListener], _ tier: RingTier) {
+        self.settings = settings
+        self.listeners = listeners
+        self.tier = tier
+    }
+
+    func runShard() {
+        do {
+            let ring = try Ring(tier: tier)
+            settings.shared.entries[Int(settings.index)].ring.store(ring.descriptor.number, ordering: .releasing)
+            var shard = try Shard(io: ring, listeners: listeners, settings)
+            failure.open(with: nil)
+            if go.wait() { shard.run() }
+        } catch {
+            failure.open(with: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+// What a server is asked to be. It knows nothing of files, flags or environment: whoever reads those fills this in.
+
+import ApusWire
+
+/// A place to listen and what is spoken there.
+public struct ListenerConfiguration: Sendable {
+    /// Appears in errors, metrics and contexts.
+    public var name: String
+    /// `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`. Port 0 takes a free one.
+    public var address: String
+    public var session: SessionKind
+
+    public init(name: String = "edge", address: String, session: SessionKind = .message) {
+        self.name = name
+        self.address = address
+        self.session = session
+    }
+}
+
+/// What a connection speaks.
+public enum SessionKind: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+    /// NPRO packets whose payloads are messages, answered by the dispatcher.
+    case message
+    /// NPRO packets with an opaque payload, answered by the raw packet handler.
+    case packet
+}
+
+/// What happens to a message for which nothing is registered. The protocol has no error message (NPRO §6.1).
+public enum UnknownCommand: String, Sendable, CaseIterable {
+    /// No reply, as peers expect.
+    case silence
+    /// The connection is closed with the reason `unknown_command`.
+    case close
+}
+
+/// Everything a `Server` can be told. The defaults protect.
+public struct ServerConfiguration: Sendable {
+    public var listeners: [ListenerConfiguration]
+    /// Event loops, one thread each; best one per core.
+    public var shards: Int = 1
+    /// Connections open at once in the whole process; one more is accepted and closed at once.
+    public var maxConnections: Int = 10_000
+    /// From accept to the first byte.
+    public var firstByteTimeout: Duration = .seconds(5)
+    /// How long a send may stand still before the connection is closed.
+    public var stalledWriteTimeout: Duration = .seconds(5)
+    /// Close a connection without a message for so long; nil: never.
+    public var idleTimeout: Duration?
+    /// Ping a peer to whom nothing was sent for so long; a peer silent for four intervals is closed. Nil: no pings.
+    public var heartbeatInterval: Duration? = .seconds(15)
+    /// Asynchronous requests of one connection that may be under way.
+    public var backpressureLimit: Int = 32
+    /// Reply bytes of one connection that may wait before its requests are no longer read; reading goes on below half.
+    /// One message is always admitted.
+    public var outstandingByteCountMax: Int = 1 << 20
+    /// The longest payload a peer may announce.
+    public var payloadByteCountMax: Int = PacketFormat.payloadByteCountMax
+    /// Bytes all connections of one shard may hold in buffers.
+    public var memoryBudgetPerShard: Int = 256 << 20
+    public var unknownCommand: UnknownCommand = .silence
+    /// Let a custom command named PING or ECHO reach the built-in handlers, as the first NPRO daemon does (NPRO §6.1).
+    public var systemAliases = false
+    /// How long `shutdown` waits for peers to finish.
+    public var shutdownTimeout: Duration = .seconds(30)
+
+    public init(listeners: [ListenerConfiguration]) { self.listeners = listeners }
+
+    public init(address: String) { self.init(listeners: [ListenerConfiguration(address: address)]) }
+
+    /// Every mistake in the configuration, in words; empty when there is none.
+    public func problems() -> [String] {
+        var problems: [String] = []
+        func require(_ holds: Bool, _ problem: @autoclosure () -> String) { if !holds { problems.append(problem()) } }
+        require(!listeners.isEmpty, "listeners: name at least one")
+        require(listeners.count <= 64, "listeners: at most 64, found \(listeners.count)")
+        require(Set(listeners.map(\.name)).count == listeners.count, "listeners: names must differ")
+        require((1...256).contains(shards), "shards: 1 to 256, found \(shards)")
+        require(
+            (1...Limits.connectionsMax).contains(maxConnections),
+            "max_connections: 1 to \(Limits.connectionsMax), found \(maxConnections)")
+        require((1...4096).contains(backpressureLimit), "backpressure_limit: 1 to 4096, found \(backpressureLimit)")
+        require(
+            (1...PacketFormat.payloadByteCountMax).contains(payloadByteCountMax),
+            "max_payload_size: 1 to \(PacketFormat.payloadByteCountMax) bytes, found \(payloadByteCountMax)")
+        require(
+            (4096...(1 << 30)).contains(outstandingByteCountMax),
+            "max_outstanding_bytes: 4096 to \(1 << 30), found \(outstandingByteCountMax)")
+        require(
+            memoryBudgetPerShard >= Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax),
+            "memory_budget: at least "
+                + "\(Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax)) bytes for this max_payload_size")
+        for (name, duration) in durations where !(Duration.milliseconds(1)...(.seconds(86_400))).contains(duration) {
+            problems.append("\(name): 1 ms to 1 day, found \(duration)")
+        }
+        return problems
+    }
+
+    private var durations: [(String, Duration)] {
+        [
+            ("first_byte_timeout", firstByteTimeout), ("stalled_write_timeout", stalledWriteTimeout),
+            ("idle_timeout", idleTimeout ?? .seconds(1)), ("heartbeat_interval", heartbeatInterval ?? .seconds(1)),
+            ("shutdown_timeout", shutdownTimeout),
+        ]
+    }
+}

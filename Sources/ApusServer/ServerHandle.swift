@@ -1,0 +1,115 @@
+// A running server, as its owner sees it from any thread.
+
+import ApusReactor
+import ApusWire
+import Synchronization
+
+/// How a server ended.
+public enum ServerExit: Equatable, Sendable {
+    /// Every peer had finished, or was told and left.
+    case drained
+    /// The deadline, or `stop`, cut off this many connections.
+    case forced(connections: Int)
+}
+
+public final class ServerHandle: Sendable {
+    /// Where the server listens, in the order of the configuration; a port 0 has become the real one.
+    public let boundAddresses: [String]
+    private let configuration: ServerConfiguration
+    private let sockets: ListenerSockets
+    private let shared: SharedState
+    private let inboxes: [Inbox<ShardEvent>]
+    private let ended: Ending
+
+    init(
+        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
+        _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
+    ) {
+        boundAddresses = sockets.addresses
+        self.configuration = configuration
+        self.sockets = sockets
+        self.shared = shared
+        self.inboxes = inboxes
+        let ended = Ending()
+        self.ended = ended
+        let finish: @Sendable () -> Void = {
+            threads.forEach { $0.join() }
+            let forced = shared.forcedCount
+            ended.end(with: forced == 0 ? .drained : .forced(connections: forced))
+        }
+        do throws(SystemError) {
+            _ = try LoopThread.start(name: "apus-end", finish)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+
+    /// Stop accepting at once, answer what is under way, tell idle peers to leave, and cut off whoever has not finished
+    /// after `timeout` (the configured one when nil). Returns at once; `wait` or `run` says when it is over.
+    public func shutdown(timeout: Duration? = nil) {
+        // While the sockets are open: a path is removed only if it is still ours.
+        sockets.removeFiles()
+        let timeout = Nanoseconds(timeout ?? configuration.shutdownTimeout)
+        inboxes.forEach { _ = $0.post(.drain(timeout)) }
+    }
+
+    /// Close everything at once.
+    public func stop() {
+        sockets.removeFiles()
+        inboxes.forEach { _ = $0.post(.stop) }
+    }
+
+    /// Block the calling thread until the server has ended.
+    @discardableResult
+    public func wait() -> ServerExit { ended.wait() }
+
+    /// Suspend until the server has ended.
+    @discardableResult
+    public func run() async -> ServerExit { await ended.value() }
+
+    /// Send a message to a connection, from any thread. A connection that is gone gets nothing, which is counted.
+    /// - Returns: false when the shard has ended or too many pushes wait for it.
+    @discardableResult
+    public func push(_ message: Message, to token: ConnectionToken) -> Bool {
+        guard Int(token.shard) < inboxes.count, shared.admitPush() else { return false }
+        if inboxes[Int(token.shard)].post(.push(token, packet: PacketEncoder.encode(message))) { return true }
+        shared.pushTaken()
+        return false
+    }
+
+    /// What the server has counted so far, over all shards. Reading stops no loop.
+    public var metrics: ServerMetrics { ServerMetrics(shared) }
+}
+
+/// The end of a server: told once, heard by any number of threads and tasks.
+private final class Ending: Sendable {
+    private struct State {
+        var exit: ServerExit?
+        var waiting: [CheckedContinuation<ServerExit, Never>] = []
+    }
+
+    private let gate = Gate<ServerExit>()
+    private let state = Mutex(State())
+
+    func end(with exit: ServerExit) {
+        let waiting = state.withLock { state in
+            state.exit = exit
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        gate.open(with: exit)
+        waiting.forEach { $0.resume(returning: exit) }
+    }
+
+    func wait() -> ServerExit { gate.wait() }
+
+    func value() async -> ServerExit {
+        await withCheckedContinuation { continuation in
+            let exit = state.withLock { state in
+                if state.exit == nil { state.waiting.append(continuation) }
+                return state.exit
+            }
+            if let exit { continuation.resume(returning: exit) }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// The counters of all shards, added up at one moment. A value: it does not change while it is read.
+
+import ApusReactor
+
+public struct ServerMetrics: Sendable {
+    public private(set) var openConnections = 0
+    public private(set) var accepted: UInt64 = 0
+    public private(set) var packetsReceived: UInt64 = 0
+    public private(set) var bytesReceived: UInt64 = 0
+    public private(set) var bytesSent: UInt64 = 0
+    public private(set) var sends: UInt64 = 0
+    public private(set) var shortSends: UInt64 = 0
+    /// Turns of the event loops: system calls, within a few.
+    public private(set) var turns: UInt64 = 0
+    public private(set) var completions: UInt64 = 0
+    /// Receives that found no free buffer and were armed again.
+    public private(set) var starvedReceives: UInt64 = 0
+    /// Times a connection's requests were left unread because its replies waited.
+    public private(set) var pauses: UInt64 = 0
+    public private(set) var asyncRequests: UInt64 = 0
+    public private(set) var pushes: UInt64 = 0
+    /// Connections closed, by reason; reasons that never occurred are absent.
+    public private(set) var closed: [CloseReason: UInt64] = [:]
+    /// Connections refused, by reason.
+    public private(set) var refused: [RefusalReason: UInt64] = [:]
+    /// Replies and pushes that were not delivered, by reason.
+    public private(set) var dropped: [DropReason: UInt64] = [:]
+
+    init(_ shared: SharedState) {
+        openConnections = shared.connectionCount
+        for entry in shared.entries { add(entry.counters) }
+    }
+
+    private mutating func add(_ counters: ShardCounters) {
+        accepted += counters.accepted.count
+        packetsReceived += counters.packetsReceived.count
+        bytesReceived += counters.bytesReceived.count
+        bytesSent += counters.bytesSent.count
+        sends += counters.sends.count
+        shortSends += counters.shortSends.count
+        turns += counters.turns.count
+        completions += counters.completions.count
+        starvedReceives += counters.starvedReceives.count
+        pauses += counters.pauses.count
+        asyncRequests += counters.asyncRequests.count
+        pushes += counters.pushes.count
+        for reason in CloseReason.allCases { closed[reason] = sum(closed[reason], counters.closed(reason)) }
+        for reason in RefusalReason.allCases { refused[reason] = sum(refused[reason], counters.refused(reason)) }
+        for reason in DropReason.allCases { dropped[reason] = sum(dropped[reason], counters.dropped(reason)) }
+    }
+
+    private func sum(_ before: UInt64?, _ more: UInt64) -> UInt64? {
+        let sum = (before ?? 0) + more
+        return sum == 0 ? nil : sum
+    }
+}

@@ -1,0 +1,85 @@
+// NPRO messages in packets, answered by the dispatcher's routes (NPRO §1.2, §6.1).
+
+import ApusReactor
+import ApusWire
+
+package enum MessageSession {
+    package static func answer(
+        _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) -> SessionProgress {
+        PacketLoop.run(bytes, connection, in: state) { payload in
+            switch MessageDecoder.step(payload) {
+            case .violation: .finish(.malformedMessage)
+            case .message(let layout): dispatch(payload, layout, of: slot, connection, in: state)
+            }
+        }
+    }
+
+    /// The built-in answers are written here; everything else takes one call more.
+    @inline(__always)
+    private static func dispatch(
+        _ payload: RawSpan, _ layout: MessageLayout, of slot: UInt32,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
+        let route = state.pointee.routes.route(payload, layout)
+        let action = route.pointee.action
+        if action == .echo, connection.pointee.asyncOutstanding == 0 {
+            connection.pointee.lastMessage = state.pointee.now
+            return state.pointee.appendPacket(payload.extracting(0..<layout.byteCount), to: connection)
+                ? .next : .finish(.memoryBudget)
+        }
+        return act(on: action, route, MessageView(payload: payload, layout: layout), of: slot, connection, in: state)
+    }
+
+    @inline(never)
+    private static func act(
+        on action: RouteAction, _ route: UnsafeMutablePointer<Route>, _ message: borrowing MessageView, of slot: UInt32,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
+        if action == .handleAsync { return startAsync(route, message, of: slot, connection, in: state) }
+        if action == .swallow { return .next }
+        // A reply now would overtake those of the asynchronous requests before it.
+        if connection.pointee.asyncOutstanding > 0 { return .pause }
+        if message.kind != .ping { connection.pointee.lastMessage = state.pointee.now }
+
+        var reply = Reply(to: connection, in: state)
+        switch action {
+        case .echo: reply.echo(message)
+        case .pong: reply.pong()
+        case .handle: route.pointee.handler?(message, Context(connection, slot: slot, in: state), &reply)
+        case .disconnect: return .finish(.disconnect)
+        case .none: return unknown(in: state)
+        case .swallow, .handleAsync: preconditionFailure("seen to above")
+        }
+        return reply.closing.map { .finish($0) } ?? .next
+    }
+
+    private static func unknown(in state: UnsafeMutablePointer<ShardState>) -> Verdict {
+        switch state.pointee.unknownCommand {
+        case .silence:
+            state.pointee.counters.count(DropReason.unknownCommand)
+            return .next
+        case .close:
+            return .finish(.unknownCommand)
+        }
+    }
+
+    @inline(never)
+    private static func startAsync(
+        _ route: UnsafeMutablePointer<Route>, _ message: borrowing MessageView, of slot: UInt32,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
+        guard connection.pointee.asyncOutstanding < state.pointee.limits.asyncRequests else { return .pause }
+        guard let handler = route.pointee.asyncHandler else { return .next }
+        connection.pointee.lastMessage = state.pointee.now
+        let context = Context(connection, slot: slot, in: state)
+        AsyncRequest(
+            token: context.token, sequence: connection.pointee.asyncRequested, inbox: state.pointee.inbox
+        ).start(handler, message.copyMessage(), context.copyForAsync())
+        // Wraps, as the count of answers does.
+        connection.pointee.asyncRequested &+= 1
+        state.pointee.counters.asyncRequests.add()
+        return .next
+    }
+}

@@ -1,0 +1,65 @@
+// Packets with an opaque payload: each goes to the raw packet handler, which answers with packets.
+
+import ApusReactor
+import ApusWire
+
+enum PacketSession {
+    static func answer(
+        _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) -> SessionProgress {
+        PacketLoop.run(bytes, connection, in: state) { payload in
+            guard let handler = state.pointee.routes.packetHandler else { return .next }
+            var reply = Reply(to: connection, in: state)
+            handler(payload, Context(connection, slot: slot, in: state), &reply)
+            connection.pointee.lastMessage = state.pointee.now
+            return reply.closing.map { .finish($0) } ?? .next
+        }
+    }
+}
+
+/// The loop both packet sessions share: decode one packet after the other for as long as replies may be written.
+enum PacketLoop {
+    @inline(__always)
+    static func run(
+        _ bytes: RawSpan, _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>,
+        answer: (RawSpan) -> Verdict
+    ) -> SessionProgress {
+        let decoder = state.pointee.decoder
+        var offset = 0
+        var packetCount: UInt64 = 0
+        defer { state.pointee.counters.packetsReceived.add(packetCount) }
+        while true {
+            switch decoder.step(bytes, at: offset) {
+            case .incomplete(let byteCountNeeded):
+                return SessionProgress(consumedByteCount: offset, stop: .incomplete(byteCountNeeded: byteCountNeeded))
+            case .violation(let violation):
+                return SessionProgress(consumedByteCount: offset, stop: .finish(CloseReason(violation)))
+            case .packet(let payload):
+                guard mayReply(connection, in: state) else {
+                    return SessionProgress(consumedByteCount: offset, stop: .paused)
+                }
+                switch answer(bytes.extracting(payload)) {
+                case .next: break
+                case .pause: return SessionProgress(consumedByteCount: offset, stop: .paused)
+                case .finish(let reason):
+                    return SessionProgress(consumedByteCount: payload.upperBound, stop: .finish(reason))
+                }
+                packetCount += 1
+                offset = payload.upperBound
+            }
+        }
+    }
+
+    /// One message is always admitted; then replies may wait up to the limit, and while the shard's buffers run low a
+    /// connection that has replies waiting gets no more.
+    @inline(__always)
+    private static func mayReply(
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Bool {
+        let waiting = connection.pointee.outbound.byteCount
+        if waiting == 0 { return true }
+        return waiting < state.pointee.limits.outstandingByteCountMax
+            && state.pointee.pool.byteCountInUse < state.pointee.limits.memoryHighWater
+    }
+}

@@ -1,0 +1,130 @@
+// One core's private world: a ring, its connections and timers, stepped by completions. Everything that happens to a
+// connection happens here, on one thread; nothing calls back.
+
+import ApusReactor
+import ApusWire
+
+/// A listening socket of this shard.
+package struct ShardListener: Sendable {
+    package var descriptor: Descriptor
+    package var session: SessionKind
+    /// The only acceptor of its address: what it accepts goes to the shard with the fewest connections.
+    package var sharesOut: Bool
+    /// An accept is with the kernel.
+    package var isAccepting = false
+    /// No accept until this time: the process had no descriptor left.
+    var pausedUntil = Instant(nanoseconds: 0)
+    var isClosed = false
+
+    package init(_ descriptor: Descriptor, session: SessionKind, sharesOut: Bool) {
+        self.descriptor = descriptor
+        self.session = session
+        self.sharesOut = sharesOut
+    }
+
+    /// Holds the place of a listener that another shard accepts for, so that an index means the same in every shard.
+    package static func none(session: SessionKind) -> ShardListener {
+        var listener = ShardListener(Descriptor(-1), session: session, sharesOut: false)
+        listener.isClosed = true
+        return listener
+    }
+}
+
+package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
+    package var io: IO
+    package let state: UnsafeMutablePointer<ShardState>
+    package var timers: TimerWheel
+    package var listeners: [ShardListener]
+    /// This shard waits for its inbox.
+    package var isAwaitingWake = false
+    var isStopping = false
+    /// The drain's deadline has passed once.
+    var isForced = false
+
+    package init(
+        io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
+    ) throws(SystemError) {
+        precondition(listeners.count <= 64, "a listener's index is a byte of its connections")
+        let now = io.now
+        let wheel = try TimerWheel(capacity: settings.limits.connections + ShardTimer.count, at: now)
+        state = try ShardState.allocate(settings, at: now)
+        timers = wheel
+        self.listeners = listeners
+        self.io = io
+    }
+
+    deinit {
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    /// Turn until the server has drained or was stopped, and the kernel holds nothing of ours.
+    package mutating func run() {
+        start()
+        while !isDone { turn() }
+        state.pointee.inbox.close()
+    }
+
+    package mutating func start() {
+        awaitWake()
+        for index in listeners.indices { accept(index) }
+    }
+
+    package var isDone: Bool {
+        (isStopping || state.pointee.isDraining) && state.pointee.slab.count == 0
+            && listeners.allSatisfy { $0.isClosed }
+    }
+
+    package mutating func turn() {
+        io.submitAndWait(until: state.pointee.sleepLimit(timers.earliest))
+        state.pointee.wakeUp()
+        let now = io.now
+        state.pointee.now = now
+        var completionCount: UInt64 = 0
+        while let completion = io.next() {
+            complete(completion)
+            completionCount += 1
+        }
+        collectMail()
+        while let timer = timers.popExpired(at: now) { expire(timer) }
+        flush()
+        state.pointee.counters.turns.add()
+        state.pointee.counters.completions.add(completionCount)
+    }
+
+    private mutating func complete(_ completion: Completion) {
+        guard let operation = completion.token.operation else { preconditionFailure("not a token of ours") }
+        switch operation {
+        case .accept: accepted(completion)
+        case .receive: received(completion)
+        case .send: sent(completion)
+        case .shutdown: wasShutDown(completion)
+        case .close: closed(completion)
+        case .wake: woken()
+        // The doorbell has done its work by ending the wait; a cancel and a ring report through what they acted on.
+        case .doorbell, .cancel, .ring: break
+        case .connect: preconditionFailure("a server does not connect")
+        }
+    }
+
+    /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
+    private mutating func flush() {
+        while let slot = state.pointee.popTouched() { settle(slot) }
+        for index in listeners.indices { settleListener(index) }
+        ringDoorbells()
+    }
+
+    /// The connection a completion is for; nil when its slot has another tenant or none.
+    @inline(__always)
+    func connection(for token: Token) -> UnsafeMutablePointer<Connection>? {
+        if io.plants(.skippedGenerationCheck), state.pointee.slab.isOccupied(token.slot) {
+            return state.pointee.slab[token.slot]
+        }
+        return state.pointee.slab.connection(token.slot, generation: token.generation)
+    }
+
+    @inline(__always)
+    func token(_ operation: Operation, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> Token {
+        Token(operation, slot: slot, generation: connection.pointee.generation)
+    }
+}

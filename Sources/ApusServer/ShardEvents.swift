@@ -1,0 +1,137 @@
+// What other threads and other shards tell this one, and how a drain runs.
+
+import ApusReactor
+import ApusWire
+
+extension Shard where IO: ~Copyable {
+    mutating func awaitWake() {
+        isAwaitingWake = true
+        io.awaitWake(state.pointee.inbox.eventDescriptor, token: Token(.wake, slot: 0))
+    }
+
+    mutating func woken() {
+        isAwaitingWake = false
+        for event in state.pointee.inbox.takeAll() { take(event) }
+        awaitWake()
+    }
+
+    private mutating func take(_ event: ShardEvent) {
+        switch event {
+        case .asyncReply(let token, let sequence, let packet, let failed):
+            if failed { state.pointee.counters.count(DropReason.handlerError) }
+            answered(token, sequence: sequence, packet)
+        case .push(let token, let packet):
+            state.pointee.shared.pushTaken()
+            state.pointee.counters.pushes.add()
+            state.pointee.deliver(packet.span.bytes, to: token)
+        case .drain(let timeout): drain(timeout)
+        case .stop: stop()
+        }
+    }
+}
+
+// MARK: Asynchronous replies
+
+extension Shard where IO: ~Copyable {
+    /// Replies go out in the order of the requests: one that is early waits for those before it.
+    private mutating func answered(_ token: ConnectionToken, sequence: UInt32, _ packet: [UInt8]?) {
+        guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else {
+            return state.pointee.counters.count(DropReason.replyForGoneConnection)
+        }
+        guard sequence == connection.pointee.asyncAnswered || io.plants(.reorderedAsyncReplies) else {
+            return state.pointee.asyncReplies.keep(packet, for: token, sequence: sequence)
+        }
+        write(packet, token.slot, connection)
+        while let next = state.pointee.asyncReplies.take(token, sequence: connection.pointee.asyncAnswered) {
+            write(next, token.slot, connection)
+        }
+        state.pointee.touch(token.slot)
+        resume(token.slot, connection)
+    }
+
+    private mutating func write(
+        _ packet: [UInt8]?, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        connection.pointee.asyncAnswered &+= 1
+        guard let packet else { return }
+        guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else {
+            return state.pointee.counters.count(DropReason.replyForGoneConnection)
+        }
+        guard state.pointee.append(packet.span.bytes, to: connection) else {
+            state.pointee.counters.count(DropReason.memoryBudget)
+            return abort(slot, connection, .memoryBudget)
+        }
+    }
+
+    /// The connection is gone: replies that waited for their turn are dropped, the others will be when they come.
+    mutating func dropAsyncReplies(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        let outstanding = connection.pointee.asyncOutstanding
+        guard outstanding > 0 else { return }
+        let token = ConnectionToken(
+            shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
+        let dropped = state.pointee.asyncReplies.drop(
+            token, from: connection.pointee.asyncAnswered, outstanding: outstanding)
+        state.pointee.counters.count(DropReason.replyForGoneConnection, dropped)
+    }
+}
+
+// MARK: Drain and stop
+
+extension Shard where IO: ~Copyable {
+    /// Accept no more; go on answering until every peer has finished or the deadline has passed.
+    private mutating func drain(_ timeout: Nanoseconds) {
+        guard !state.pointee.isDraining else { return }
+        state.pointee.isDraining = true
+        stopAccepting()
+        touchAll()
+        timers.schedule(timerID(.drainDeadline), at: state.pointee.now + timeout)
+    }
+
+    /// A peer with nothing under way is told, once, that this server will not answer much longer. One that waits for a
+    /// reply is not: it could take DISCONNECT for that reply (NPRO §11).
+    mutating func tellToLeave(_ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.session == .message, !connection.pointee.isToldToLeave, connection.pointee.isQuiet,
+            !connection.pointee.peerFinished, state.pointee.appendBare(.disconnect, to: connection)
+        else { return }
+        connection.pointee.isToldToLeave = true
+    }
+
+    /// The deadline has passed: what is written is sent, the rest is cut off. A second time, everything is.
+    mutating func forceDrain() {
+        forEachConnection { shard, slot, connection in
+            guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
+            shard.state.pointee.shared.countForced()
+            // Replies that are still being made off the loop come too late.
+            shard.dropAsyncReplies(slot, connection)
+            connection.pointee.asyncAnswered = connection.pointee.asyncRequested
+            shard.finish(slot, connection, .drainForced)
+            connection.pointee.reason = .drainForced
+            shard.state.pointee.touch(slot)
+        }
+        if isForced { return stop() }
+        isForced = true
+        timers.schedule(timerID(.drainDeadline), at: state.pointee.now + Limits.lingerTimeout)
+    }
+
+    /// Close everything at once.
+    mutating func stop() {
+        isStopping = true
+        stopAccepting()
+        forEachConnection { shard, slot, connection in
+            if connection.pointee.phase == .open { shard.state.pointee.shared.countForced() }
+            shard.abort(slot, connection, .stopped)
+        }
+    }
+
+    private mutating func touchAll() {
+        forEachConnection { shard, slot, _ in shard.state.pointee.touch(slot) }
+    }
+
+    private mutating func forEachConnection(
+        _ body: (inout Shard, UInt32, UnsafeMutablePointer<Connection>) -> Void
+    ) {
+        for slot in 0..<UInt32(state.pointee.slab.slotCount) where state.pointee.slab.isOccupied(slot) {
+            body(&self, slot, state.pointee.slab[slot])
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// Between shards: descriptors and pushes that belong to another shard go out through its mailbox, what others left here
+// is taken in once a turn, and whoever sleeps on mail of this turn is woken by a doorbell.
+
+import ApusReactor
+import ApusWire
+
+/// What shards tell one another on the control lane, which never drops.
+enum MailKind: UInt8 {
+    /// A connection that this shard accepted for that one. First word: the listener.
+    case connection = 1
+}
+
+extension ShardState {
+    private var hasPeers: Bool { shared.entries.count > 1 }
+
+    private var peers: some Sequence<Int> { shared.entries.indices.lazy.filter { [index] in $0 != Int(index) } }
+
+    /// A connection begins on another shard. Its place there is counted already.
+    mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
+        let message = ControlMessage(
+            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
+        // The lane and its pending list hold more than a turn can accept: as many as there are completions.
+        guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
+            return refuseHanded(descriptor, target)
+        }
+        doorbells.insert(target)
+    }
+
+    private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
+        counters.count(RefusalReason.noDescriptor)
+        shared.release()
+        shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
+        closeDescriptor(descriptor)
+    }
+
+    /// A packet for a connection of another shard, on the data lane: full, it drops and counts.
+    mutating func post(_ packet: [UInt8], to token: ConnectionToken) {
+        guard Int(token.shard) < shared.entries.count else { return counters.count(DropReason.pushForGoneConnection) }
+        let outbox = shared.mail.outbox(from: Int(index), to: Int(token.shard))
+        guard outbox.post(destination: token.bits, bytes: packet.span.bytes) else {
+            return counters.count(DropReason.pushLaneFull)
+        }
+        doorbells.insert(token.shard)
+    }
+
+    /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
+    func sleepLimit(_ earliest: Instant) -> Instant {
+        guard hasPeers else { return earliest }
+        guard shared.mail.prepareSleep(Int(index)) else { return now }
+        let waits = peers.contains { shared.mail.outbox(from: Int(index), to: $0).hasPending }
+        return waits ? min(earliest, now + .millisecond) : earliest
+    }
+
+    func wakeUp() {
+        if hasPeers { shared.mail.wakeUp(Int(index)) }
+    }
+}
+
+extension Shard where IO: ~Copyable {
+    /// Take in what other shards left here.
+    mutating func collectMail() {
+        let mail = state.pointee.shared.mail
+        for source in 0..<mail.shardCount where source != Int(state.pointee.index) {
+            let inbox = mail.inbox(from: source, to: Int(state.pointee.index))
+            if inbox.isEmpty { continue }
+            inbox.drain { [state] destination, packet in
+                state.pointee.deliver(packet, to: ConnectionToken(bits: destination))
+            }
+            inbox.drainControl { message in take(message) }
+        }
+    }
+
+    private mutating func take(_ message: ControlMessage) {
+        switch MailKind(rawValue: message.kind) {
+        case .connection: open(message.descriptor, listener: Int(message.first))
+        case nil: preconditionFailure("no shard sends such mail")
+        }
+    }
+
+    /// Move what waited behind full lanes, then wake whoever sleeps on this turn's mail.
+    mutating func ringDoorbells() {
+        let mail = state.pointee.shared.mail
+        let index = Int(state.pointee.index)
+        for target in 0..<mail.shardCount where target != index {
+            let outbox = mail.outbox(from: index, to: target)
+            guard outbox.hasPending else { continue }
+            outbox.flushPending()
+            state.pointee.doorbells.insert(UInt8(target))
+        }
+        while let target = state.pointee.doorbells.popFirst() {
+            guard mail.needsDoorbell(Int(target)) else { continue }
+            state.pointee.counters.doorbells.add()
+            let ring = state.pointee.shared.entries[Int(target)].ring.load(ordering: .acquiring)
+            io.ringDoorbell(
+                of: Descriptor(ring), delivering: Token(.doorbell, slot: UInt32(index)),
+                token: Token(.ring, slot: UInt32(target)))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+// From the kernel's bytes to answers: a lease comes in, whole packets are answered where they lie, the rest is kept, the
+// lease goes back.
+
+import ApusReactor
+import ApusWire
+
+extension Shard where IO: ~Copyable {
+    mutating func received(_ completion: Completion) {
+        let slot = completion.token.slot
+        guard let connection = connection(for: completion.token) else { return receivedForGone(completion) }
+        state.pointee.touch(slot)
+        if !completion.hasMore {
+            connection.pointee.receiving = false
+            connection.pointee.cancelling = false
+        }
+        guard let lease = completion.lease else { return receivedNothing(completion.result, slot, connection) }
+        receive(UnsafeRawBufferPointer(start: lease.start, count: Int(lease.byteCount)), slot, connection)
+        recycle(lease)
+    }
+
+    private mutating func recycle(_ lease: Lease) {
+        if io.plants(.leakedLease) { return }
+        if io.plants(.doubleRecycle) { io.recycle(lease) }
+        io.recycle(lease)
+    }
+
+    private mutating func receivedForGone(_ completion: Completion) {
+        state.pointee.counters.staleCompletions.add()
+        if let lease = completion.lease { recycle(lease) }
+    }
+
+    private mutating func receive(
+        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
+        connection.pointee.lastReceived = state.pointee.now
+        connection.pointee.isHeard = true
+        // A connection that is ending reads only so that closing it does not reset what the peer has yet to read.
+        guard connection.pointee.phase == .open else { return }
+        if connection.pointee.isPaused { return keep(bytes, connection, slot) }
+        let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
+        guard rest.count > 0, connection.pointee.phase == .open else { return }
+        let consumed = connection.pointee.isPaused ? 0 : answer(rest, slot, connection)
+        guard connection.pointee.phase == .open else { return }
+        keep(UnsafeRawBufferPointer(rebasing: rest[consumed...]), connection, slot)
+    }
+
+    /// Feed the packet that began in an earlier lease, and answer it when it is whole; returns the bytes behind it.
+    private mutating func completePacket(
+        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) -> UnsafeRawBufferPointer {
+        var rest = bytes
+        while rest.count > 0, connection.pointee.phase == .open, !connection.pointee.isPaused {
+            let missing = connection.pointee.byteCountNeeded - connection.pointee.inbound.byteCount
+            guard missing > 0 else { break }
+            let part = min(missing, rest.count)
+            keep(UnsafeRawBufferPointer(rebasing: rest[..<part]), connection, slot)
+            rest = UnsafeRawBufferPointer(rebasing: rest[part...])
+            guard connection.pointee.phase == .open else { break }
+            // A header that is not whole is looked at again with every byte: it is refused at the first wrong one.
+            let isHeader = connection.pointee.inbound.byteCount < PacketFormat.headerByteCount
+            if part == missing || isHeader { answerInbound(slot, connection) }
+            if connection.pointee.inbound.isEmpty { break }
+        }
+        return rest
+    }
+
+    /// Answer what was kept.
+    private mutating func answerInbound(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        let consumed = answer(connection.pointee.inbound.bytes, slot, connection)
+        connection.pointee.inbound.consume(consumed, pool: &state.pointee.pool)
+    }
+
+    /// Hand bytes to the connection's session; returns how many of them are done with.
+    private mutating func answer(
+        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) -> Int {
+        let span = RawSpan(_unsafeBytes: bytes)
+        let progress =
+            switch connection.pointee.session {
+            case .message: MessageSession.answer(span, of: slot, connection, in: state)
+            case .packet: PacketSession.answer(span, of: slot, connection, in: state)
+            }
+        switch progress.stop {
+        case .incomplete(let byteCountNeeded):
+            connection.pointee.byteCountNeeded = byteCountNeeded
+        case .paused:
+            connection.pointee.isPaused = true
+            state.pointee.counters.pauses.add()
+        case .finish(let reason):
+            finish(slot, connection, reason)
+        }
+        return progress.consumedByteCount
+    }
+
+    private mutating func keep(
+        _ bytes: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
+    ) {
+        if !connection.pointee.inbound.copyIn(bytes, pool: &state.pointee.pool) {
+            abort(slot, connection, .memoryBudget)
+        }
+    }
+
+    /// Replies have left or asynchronous ones arrived: decoding goes on where it stopped.
+    mutating func resume(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.phase == .open, connection.pointee.isPaused else { return }
+        guard connection.pointee.outbound.byteCount < state.pointee.limits.outstandingByteCountMax / 2 else { return }
+        if io.plants(.lostResume) { return }
+        connection.pointee.isPaused = false
+        // Silence while we did not listen is not the peer's.
+        connection.pointee.lastReceived = state.pointee.now
+        state.pointee.touch(slot)
+        answerInbound(slot, connection)
+        if connection.pointee.peerFinished { finishAfterPeer(slot, connection) }
+    }
+
+    private mutating func receivedNothing(
+        _ result: Int32, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        switch ReceiveError(result) {
+        case .finished:
+            connection.pointee.peerFinished = true
+            finishAfterPeer(slot, connection)
+        case .starved: state.pointee.counters.starvedReceives.add()
+        case .interrupted: break
+        case .reset: abort(slot, connection, .reset)
+        case .failed: abort(slot, connection, .ioError)
+        }
+    }
+
+    /// The peer will send no more: what it sent is still answered.
+    private mutating func finishAfterPeer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.phase == .open, !connection.pointee.isPaused else { return }
+        if !connection.pointee.inbound.isEmpty { return finish(slot, connection, .truncated) }
+        finish(slot, connection, connection.pointee.isToldToLeave ? .drained : .peerFinished)
+    }
+}

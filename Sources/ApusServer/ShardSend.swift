@@ -1,0 +1,119 @@
+// From answers to the kernel, and the end of a turn: `settle` looks at what became of a connection and prepares what it
+// needs next. One send in flight per connection; replies written meanwhile gather for the next.
+
+import ApusReactor
+import ApusWire
+
+extension Shard where IO: ~Copyable {
+    /// Prepare what this connection needs now. Everything it decides from the connection's state alone.
+    mutating func settle(_ slot: UInt32) {
+        let connection = state.pointee.slab[slot]
+        connection.pointee.isTouched = false
+        switch connection.pointee.phase {
+        case .open: settleOpen(slot, connection)
+        case .finishing: settleFinishing(slot, connection)
+        case .lingering: settleLingering(slot, connection)
+        case .closing: settleClosing(slot, connection)
+        case .closed: free(slot, connection)
+        }
+    }
+
+    private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        if state.pointee.isDraining { tellToLeave(connection) }
+        send(slot, connection)
+        if connection.pointee.receiving {
+            limitBacklog(slot, connection)
+        } else if wantsBytes(connection) {
+            receive(slot, connection)
+        }
+    }
+
+    /// What is in flight leaves, and what gathered follows; then our FIN, or at once the close when the peer's is here.
+    private mutating func settleFinishing(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        send(slot, connection)
+        if connection.pointee.outbound.isEmpty, !connection.pointee.sending, connection.pointee.asyncOutstanding == 0 {
+            if connection.pointee.peerFinished { return close(slot, connection) }
+            connection.pointee.phase = .lingering
+            connection.pointee.waitingSince = state.pointee.now
+            connection.pointee.shuttingDown = true
+            io.shutdownWrite(connection.pointee.descriptor, token: token(.shutdown, slot, connection))
+            scheduleTimer(slot, connection)
+        }
+        if !connection.pointee.receiving, !connection.pointee.peerFinished { receive(slot, connection) }
+    }
+
+    private mutating func settleLingering(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        if connection.pointee.peerFinished { return close(slot, connection) }
+        if !connection.pointee.receiving { receive(slot, connection) }
+    }
+
+    @inline(__always)
+    private mutating func send(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        if connection.pointee.sending, !io.plants(.secondSendInFlight) { return }
+        let bytes = connection.pointee.outbound.nextSend(byteCountMax: Limits.sendByteCountMax)
+        guard bytes.count > 0 else { return }
+        connection.pointee.sending = true
+        connection.pointee.waitingSince = state.pointee.now
+        connection.pointee.lastSent = state.pointee.now
+        io.send(bytes, to: connection.pointee.descriptor, token: token(.send, slot, connection))
+        scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.stalledWriteTimeout)
+    }
+
+    mutating func sent(_ completion: Completion) {
+        let slot = completion.token.slot
+        guard let connection = connection(for: completion.token) else {
+            return state.pointee.counters.staleCompletions.add()
+        }
+        state.pointee.touch(slot)
+        connection.pointee.sending = false
+        guard completion.result >= 0 else { return sendFailed(completion.result, slot, connection) }
+        take(Int(completion.result), connection)
+        resume(slot, connection)
+    }
+
+    @inline(__always)
+    private mutating func take(_ byteCount: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        let isShort = connection.pointee.outbound.sent(byteCount, pool: &state.pointee.pool)
+        state.pointee.counters.bytesSent.add(UInt64(byteCount))
+        state.pointee.counters.sends.add()
+        guard isShort else { return }
+        state.pointee.counters.shortSends.add()
+        if io.plants(.shortSendForgotten) { connection.pointee.outbound.endSending(&state.pointee.pool) }
+    }
+
+    private mutating func sendFailed(
+        _ result: Int32, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        switch SendError(result) {
+        case .interrupted: break
+        case .reset: abort(slot, connection, .reset)
+        case .failed: abort(slot, connection, .ioError)
+        }
+    }
+
+    @inline(__always)
+    private func wantsBytes(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        !connection.pointee.peerFinished
+            && (!connection.pointee.isPaused || connection.pointee.inbound.byteCount < Limits.backlogByteCountMax)
+    }
+
+    @inline(__always)
+    private mutating func receive(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        if io.plants(.lostReceiveRearm), connection.pointee.isHeard { return }
+        connection.pointee.receiving = true
+        io.receive(from: connection.pointee.descriptor, token: token(.receive, slot, connection))
+    }
+
+    /// A connection whose requests wait is read no further than the backlog limit: TCP then holds the peer back.
+    private mutating func limitBacklog(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard connection.pointee.isPaused, !connection.pointee.cancelling,
+            connection.pointee.inbound.byteCount >= Limits.backlogByteCountMax, !io.plants(.ignoredReadPause)
+        else { return }
+        cancelReceive(slot, connection)
+    }
+
+    mutating func cancelReceive(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        connection.pointee.cancelling = true
+        io.cancel(token(.receive, slot, connection), token: token(.cancel, slot, connection))
+    }
+}

@@ -1,0 +1,182 @@
+// What one shard owns and its sessions and handlers reach: connections, buffers, routes, counters. It never calls the
+// ring, so code that is given it can only collect; the shard acts at the end of the turn.
+
+import ApusReactor
+import ApusWire
+
+/// What a shard is made from; the same for all but the index and what counts and wakes it.
+package struct ShardSettings: Sendable {
+    package var index: UInt8
+    package var limits: Limits
+    package var dispatcher: Dispatcher
+    package var unknownCommand: UnknownCommand
+    package var systemAliases: Bool
+    package var listenerNames: [String]
+    package var counters: ShardCounters
+    package var shared: SharedState
+    package var inbox: Inbox<ShardEvent>
+
+    package init(
+        _ configuration: ServerConfiguration, _ dispatcher: Dispatcher, index: UInt8, shared: SharedState,
+        inbox: Inbox<ShardEvent>
+    ) {
+        self.index = index
+        self.dispatcher = dispatcher
+        self.shared = shared
+        self.inbox = inbox
+        limits = Limits(configuration)
+        unknownCommand = configuration.unknownCommand
+        systemAliases = configuration.systemAliases
+        listenerNames = configuration.listeners.map(\.name)
+        counters = shared.entries[Int(index)].counters
+    }
+}
+
+package struct ShardState: ~Copyable {
+    package let index: UInt8
+    package let limits: Limits
+    package let counters: ShardCounters
+    package let shared: SharedState
+    package let inbox: Inbox<ShardEvent>
+    package var slab: Slab
+    package var pool: BufferPool
+    package var asyncReplies = AsyncReplies()
+    let routes: Routes
+    let decoder: PacketDecoder
+    let unknownCommand: UnknownCommand
+    let listenerNames: [String]
+    /// The time of this turn.
+    package var now: Instant
+    package var isDraining = false
+    /// Shards to which something was posted in this turn and that sleep.
+    var doorbells = ShardSet()
+
+    /// Connections that something happened to in this turn, each once.
+    private let touched: UnsafeMutablePointer<UInt32>
+    private var touchedCount = 0
+
+    package init(_ settings: ShardSettings, at now: Instant) throws(SystemError) {
+        pool = try BufferPool(byteBudget: settings.limits.memoryByteCount)
+        index = settings.index
+        limits = settings.limits
+        counters = settings.counters
+        shared = settings.shared
+        inbox = settings.inbox
+        slab = Slab(capacity: settings.limits.connections)
+        routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))
+        decoder = PacketDecoder(payloadByteCountMax: settings.limits.payloadByteCountMax)
+        unknownCommand = settings.unknownCommand
+        listenerNames = settings.listenerNames
+        touched = .allocate(capacity: settings.limits.connections)
+        self.now = now
+    }
+
+    deinit { touched.deallocate() }
+
+    /// A state with an address of its own, which sessions and replies hold; the caller destroys it.
+    package static func allocate(
+        _ settings: ShardSettings, at now: Instant
+    ) throws(SystemError) -> UnsafeMutablePointer<ShardState> {
+        let value = try ShardState(settings, at: now)
+        let state = UnsafeMutablePointer<ShardState>.allocate(capacity: 1)
+        state.initialize(to: value)
+        return state
+    }
+}
+
+// MARK: The end of the turn
+
+extension ShardState {
+    /// See to this connection at the end of the turn.
+    @inline(__always)
+    mutating func touch(_ slot: UInt32) {
+        let connection = slab[slot]
+        guard !connection.pointee.isTouched else { return }
+        connection.pointee.isTouched = true
+        // Listed at most once, and there are no more slots than places.
+        touched[touchedCount] = slot
+        touchedCount += 1
+    }
+
+    /// The next connection to see to; nil when there is none left.
+    @inline(__always)
+    mutating func popTouched() -> UInt32? {
+        guard touchedCount > 0 else { return nil }
+        touchedCount -= 1
+        return touched[touchedCount]
+    }
+}
+
+// MARK: Bytes that no request asked for
+
+extension ShardState {
+    /// Send an encoded packet to any connection, of this shard or another.
+    mutating func push(_ packet: [UInt8], to token: ConnectionToken) {
+        counters.pushes.add()
+        guard token.shard == index else { return post(packet, to: token) }
+        deliver(packet.span.bytes, to: token)
+    }
+
+    /// Append a packet to what a connection of this shard has to send.
+    mutating func deliver(_ packet: RawSpan, to token: ConnectionToken) {
+        guard let connection = slab.connection(token.slot, generation: token.generation),
+            connection.pointee.phase == .open
+        else { return counters.count(DropReason.pushForGoneConnection) }
+        guard connection.pointee.outbound.byteCount < limits.outstandingByteCountMax,
+            append(packet, to: connection)
+        else { return counters.count(DropReason.memoryBudget) }
+        touch(token.slot)
+    }
+
+    /// Append a message that is only its kind. False: no buffer is left.
+    mutating func appendBare(_ kind: MessageKind, to connection: UnsafeMutablePointer<Connection>) -> Bool {
+        let byteCount = PacketFormat.headerByteCount + MemoryLayout<UInt32>.size
+        guard let start = connection.pointee.outbound.reserve(byteCount, from: &pool) else { return false }
+        var output = OutputRawSpan(
+            buffer: UnsafeMutableRawBufferPointer(start: start, count: byteCount), initializedCount: 0)
+        PacketEncoder.writeHeader(payloadByteCount: MemoryLayout<UInt32>.size, into: &output)
+        MessageEncoder.encodeBare(kind, into: &output)
+        connection.pointee.outbound.commit(byteCount)
+        return true
+    }
+
+    /// Append a packet with this payload. False: no buffer is left.
+    @inline(__always)
+    mutating func appendPacket(_ payload: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {
+        let byteCount = PacketFormat.headerByteCount + payload.byteCount
+        guard let start = connection.pointee.outbound.reserve(byteCount, from: &pool) else { return false }
+        var output = OutputRawSpan(
+            buffer: UnsafeMutableRawBufferPointer(start: start, count: byteCount), initializedCount: 0)
+        PacketEncoder.writeHeader(payloadByteCount: payload.byteCount, into: &output)
+        output.append(copying: payload)
+        connection.pointee.outbound.commit(byteCount)
+        return true
+    }
+
+    /// Append bytes that are packets already. False: no buffer is left.
+    mutating func append(_ packet: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {
+        guard let start = connection.pointee.outbound.reserve(packet.byteCount, from: &pool) else { return false }
+        packet.withUnsafeBytes { bytes in
+            if let source = bytes.baseAddress { start.copyMemory(from: source, byteCount: bytes.count) }
+        }
+        connection.pointee.outbound.commit(packet.byteCount)
+        return true
+    }
+}
+
+/// A set of shards, by index.
+struct ShardSet: BitwiseCopyable {
+    private var words: InlineArray<4, UInt64> = .init(repeating: 0)
+
+    mutating func insert(_ shard: UInt8) { words[Int(shard) >> 6] |= 1 << UInt64(shard & 63) }
+
+    /// The lowest member, removed; nil when empty.
+    mutating func popFirst() -> UInt8? {
+        for index in 0..<4 where words[index] != 0 {
+            let bit = words[index].trailingZeroBitCount
+            words[index] &= words[index] - 1
+            return UInt8(index << 6 | bit)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,118 @@
+// What time does to a connection. Each has one timer; activity does not touch it: when it goes off, the connection's
+// times say whether anything is overdue and when to look again.
+
+import ApusReactor
+import ApusWire
+
+/// Timers of the shard itself; their numbers lie behind those of the slots.
+enum ShardTimer: UInt32 {
+    case acceptAgain
+    case drainDeadline
+
+    static let count = 2
+}
+
+extension Shard where IO: ~Copyable {
+    func timerID(_ timer: ShardTimer) -> UInt32 { UInt32(state.pointee.limits.connections) + timer.rawValue }
+
+    mutating func expire(_ id: UInt32) {
+        guard let timer = ShardTimer(rawValue: id &- UInt32(state.pointee.limits.connections)) else {
+            return expireConnection(id)
+        }
+        switch timer {
+        case .acceptAgain: break  // The turn it caused settles the listeners.
+        case .drainDeadline: forceDrain()
+        }
+    }
+
+    private mutating func expireConnection(_ slot: UInt32) {
+        guard state.pointee.slab.isOccupied(slot) else { return }
+        let connection = state.pointee.slab[slot]
+        if let reason = overdue(connection) {
+            if reason == .idleTimeout { finish(slot, connection, reason) } else { abort(slot, connection, reason) }
+        } else if isHeartbeatDue(connection) {
+            ping(slot, connection)
+        }
+        scheduleTimer(slot, connection)
+    }
+
+    /// Look at this connection again when something may be overdue.
+    mutating func scheduleTimer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        let due = nextDue(connection)
+        if due == .never { timers.cancel(slot) } else { timers.schedule(slot, at: due) }
+    }
+
+    /// Look at this connection again at `due`, unless it is looked at before then anyhow.
+    @inline(__always)
+    mutating func scheduleTimer(
+        _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>, at due: Instant
+    ) {
+        if due < timers.deadline(of: slot) { timers.schedule(slot, at: due) }
+    }
+
+    private func overdue(_ connection: UnsafeMutablePointer<Connection>) -> CloseReason? {
+        let now = state.pointee.now
+        let limits = state.pointee.limits
+        switch connection.pointee.phase {
+        case .closing, .closed: return nil
+        case .lingering:
+            return now >= connection.pointee.waitingSince + Limits.lingerTimeout ? connection.pointee.reason : nil
+        case .open, .finishing: break
+        }
+        if connection.pointee.sending, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
+            return .stalledWrite
+        }
+        guard connection.pointee.phase == .open else { return nil }
+        if !connection.pointee.isHeard {
+            return now >= connection.pointee.opened + limits.firstByteTimeout ? .firstByteTimeout : nil
+        }
+        if connection.pointee.isPaused { return nil }
+        if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
+        if let idle = limits.idleTimeout, now >= connection.pointee.lastMessage + idle { return .idleTimeout }
+        return nil
+    }
+
+    private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+        let limits = state.pointee.limits
+        var due = Instant.never
+        func consider(_ instant: Instant) { due = min(due, instant) }
+        switch connection.pointee.phase {
+        case .closing, .closed: return .never
+        case .lingering: return connection.pointee.waitingSince + Limits.lingerTimeout
+        case .open, .finishing: break
+        }
+        if connection.pointee.sending { consider(connection.pointee.waitingSince + limits.stalledWriteTimeout) }
+        guard connection.pointee.phase == .open else { return due }
+        if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
+        // While paused nothing but the send is on the clock; look again when reading may have gone on.
+        let base = connection.pointee.isPaused ? state.pointee.now : nil
+        if let idle = limits.idleTimeout { consider((base ?? connection.pointee.lastMessage) + idle) }
+        if connection.pointee.session == .message, let interval = limits.heartbeatInterval {
+            if !connection.pointee.sending { consider((base ?? connection.pointee.lastSent) + interval) }
+            if let deadline = deadPeerDeadline(connection), base == nil { consider(deadline) }
+        }
+        // What is due already was seen to; a timer in the past would go off again in this turn.
+        return max(due, state.pointee.now + .millisecond)
+    }
+
+    private func deadPeerDeadline(_ connection: UnsafeMutablePointer<Connection>) -> Instant? {
+        guard connection.pointee.session == .message, let interval = state.pointee.limits.heartbeatInterval else {
+            return nil
+        }
+        return connection.pointee.lastReceived + interval * Limits.silentIntervalsMax
+    }
+
+    private func isHeartbeatDue(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        guard connection.pointee.phase == .open, connection.pointee.session == .message,
+            let interval = state.pointee.limits.heartbeatInterval
+        else { return false }
+        return !connection.pointee.sending && state.pointee.now >= connection.pointee.lastSent + interval
+    }
+
+    private mutating func ping(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        if !state.pointee.appendBare(.ping, to: connection) { abort(slot, connection, .memoryBudget) }
+        // Counts as sent now, so that the next interval starts here even if the send is a turn later.
+        connection.pointee.lastSent = state.pointee.now
+        state.pointee.touch(slot)
+    }
+}

@@ -1,0 +1,35 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Everything here is compiled with coverage counters and the address sanitizer, ApusWire too: `Sources/ApusWire` is a
+/// link to the very sources of the main package, which must not carry unsafe flags itself.
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"]),
+]
+
+/// lld, for Debian 12's gold stops with an internal error on these objects.
+let linking: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
+
+let package = Package(
+    name: "apus-fuzz",
+    targets: [
+        .systemLibrary(name: "CFuzzer"),
+        .target(name: "FuzzSupport", dependencies: ["CFuzzer"], swiftSettings: settings),
+        .target(name: "ApusWire", swiftSettings: settings),
+        .executableTarget(
+            name: "FuzzDecoder",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzMessage",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
