@@ -39,6 +39,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "apus-micro",
+            dependencies: ["ApusServer", "ApusReactor", "ApusWire"],
+            path: "Benchmarks/Micro",
+            swiftSettings: settings
+        ),
+
         .target(name: "TestSupport", dependencies: ["ApusReactor", "ApusWire"], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "ApusWireTests",

@@ -155,8 +155,9 @@ def check_ignored(address):
 def check_malformed(address):
     early = [b"X", b"NQ", b"NPRX", b"GET / HTTP/1.1\r\n\r\n", b"NPRO\x02", b"NPRO\x00", b"NPRO\x01\xff\xff\xff\xff",
              b"NPRO\x01" + struct.pack(">I", PAYLOAD_BYTES_MAX + 1)]
-    bodies = [b"", b"\0", b"\0\0\0", message(ECHO), message(ECHO, bytes(7)), message(ECHO, struct.pack("<Q", 3) + b"hi"),
-              message(ECHO, b"\xff" * 8 + b"hi"), message(2, bytes(55)), message(3, bytes(79)), message(4, bytes(31)),
+    bodies = [b"", b"\0", b"\0\0\0", message(ECHO), message(ECHO, bytes(7)),
+              message(ECHO, struct.pack("<Q", 3) + b"hi"), message(ECHO, b"\xff" * 8 + b"hi"),
+              message(2, bytes(55)), message(3, bytes(79)), message(4, bytes(31)),
               message(7), message(7, struct.pack("<Q", 1) + b"X"), message(7, b"\xff" * 16),
               message(7, struct.pack("<Q", 1) + b"\xff" + struct.pack("<Q", 0)),
               message(7, struct.pack("<Q", 1) + b"X" + struct.pack("<Q", 2) + b"a")]

@@ -3,7 +3,7 @@
 import ApusWire
 
 public enum ClientError: Error, Equatable, Sendable {
-    /// The address could not be read, or its name not be looked up.
+    /// The address could not be read.
     case invalidAddress(String, reason: String)
     case invalidConfiguration([String])
     /// Nobody listens there.

@@ -27,6 +27,8 @@ enum Resolution {
     private static func resolve(_ text: String) -> Result<[SocketAddress], ClientError> {
         do throws(AddressError) {
             return .success(try SocketAddress.resolve(text))
+        } catch .unresolved(let host, let reason) {
+            return .failure(.cannotConnect(address: text, reason: "\(host) could not be looked up: \(reason)."))
         } catch {
             return .failure(.invalidAddress(text, reason: error.description))
         }

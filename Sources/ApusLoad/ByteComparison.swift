@@ -1,6 +1,7 @@
 // How far two runs of bytes agree. A leaf: every reply's every byte passes here, so it looks at 64 of them at a time.
 
-/// The count of bytes before the first that differs; `byteCount` when none does.
+/// The count of bytes before the first that differs; `byteCount` when none does. Both sides must have that many: every
+/// load lies below it.
 @inline(__always)
 func agreeingByteCount(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, byteCount: Int) -> Int {
     var offset = 0

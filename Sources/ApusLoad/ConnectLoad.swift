@@ -9,6 +9,7 @@ package struct ConnectLoad: ~Copyable {
 
     private let configuration: ConnectLoadConfiguration
     private var ring: Ring
+    // Allocated in `init`, a place for each concurrent exchange; indices come from tokens of ours, which name places.
     private let exchanges: UnsafeMutablePointer<Exchange>
     private let touched: UnsafeMutablePointer<UInt32>
     private var touchedCount = 0
@@ -330,7 +331,9 @@ extension ConnectLoad {
         var generator = interval.generatorReport
         generator.cpuMicrosecondsPerConnection = MeasuredInterval.microseconds(interval.generatorCPU, per: measured)
         var server = try interval.serverReport()
-        server?.cpuMicrosecondsPerConnection = interval.serverCPU.map { MeasuredInterval.microseconds($0, per: measured) }
+        server?.cpuMicrosecondsPerConnection = interval.serverCPU.map {
+            MeasuredInterval.microseconds($0, per: measured)
+        }
         return ConnectReport(
             address: "\(configuration.address)",
             connections: measured,

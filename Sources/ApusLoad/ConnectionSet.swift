@@ -26,6 +26,7 @@ struct ConnectionSet: ~Copyable {
     var connectResult: Int32 = 0
 
     var ring: Ring
+    // Allocated in `init` with `count` places, freed in `deinit`; indices come from tokens of ours, which name places.
     let connections: UnsafeMutablePointer<LoadConnection>
     private let touched: UnsafeMutablePointer<UInt32>
     private var touchedCount = 0
@@ -58,7 +59,8 @@ struct ConnectionSet: ~Copyable {
         target.initialize(to: address)
     }
 
-    /// A run that has failed leaves its sockets open, and nobody will take another turn: the kernel drops what it holds.
+    /// A run that has failed leaves its sockets open. Nobody will take another turn, so the kernel acts on none of the
+    /// memory that is freed here.
     deinit {
         for index in 0..<started where connections[index].isOpen { ring.closeNow(connections[index].socket) }
         connections.deallocate()

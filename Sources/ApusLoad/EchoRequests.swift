@@ -3,7 +3,8 @@
 
 import ApusWire
 
-/// One packet, or several copies of it in a row. The bytes belong to whoever made it.
+/// One packet, or several copies of it in a row. The bytes belong to whoever made it, and must outlive what is prepared
+/// with them: a load lets the kernel finish before it frees them.
 struct PacketRun: BitwiseCopyable {
     let start: UnsafeRawPointer
     let packetByteCount: Int

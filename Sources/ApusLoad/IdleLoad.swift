@@ -4,7 +4,8 @@
 import ApusReactor
 
 package struct IdleLoad: ~Copyable {
-    /// Made and asked at a time, so that the reading shows what idle connections keep and not what a crowd has left behind.
+    /// Made and asked at a time, so that the reading shows what idle connections keep and not what a crowd has left
+    /// behind.
     private static let stepCount = 128
     private static let textByteCount = 64
     /// How long a step may take without any reply.

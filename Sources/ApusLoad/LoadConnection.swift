@@ -30,7 +30,7 @@ struct LoadConnection: BitwiseCopyable {
     var answered = 0
     /// PINGs of the server's to answer.
     var owedPongs = 0
-    /// What is being sent: a rest, after a short send.
+    /// What is being sent: a rest, after a short send. It lies in the set's requests or PONGs, which live longer.
     var flight = UnsafeRawBufferPointer(start: nil, count: 0)
 
     /// The socket is ours to close.

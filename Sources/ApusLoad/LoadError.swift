@@ -35,7 +35,8 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
             "Connection refused: is a server running at \(address)? Start one with: apus serve --address \(address)"
         case .unconnected(let address, let errno): "Cannot connect to \(address): \(errorText(errno))."
         case .connectTimeout(let address, let seconds):
-            "No connection to \(address) was made in \(seconds) s: is that the right address, and does a firewall drop packets?"
+            "No connection to \(address) was made in \(seconds) s: "
+                + "is that the right address, and does a firewall drop packets?"
         case .closed(let address):
             "The server at \(address) closed every connection: does it speak the plain packet protocol "
                 + "(--security none), and does it allow this many connections (--max-connections)?"

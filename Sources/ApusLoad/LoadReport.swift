@@ -47,8 +47,8 @@ package struct GeneratorReport: Encodable, Equatable, Sendable {
     /// A thread or a server that computes for this share of the time has nothing left to give.
     static let saturation = 0.95
 
-    /// The generator was busy all the time while the server, if anybody told which one it is, was not. A server of several
-    /// shards counts as busy from the first core it fills.
+    /// The generator was busy all the time while the server, if anybody told which one it is, was not. A server of
+    /// several shards counts as busy from the first core it fills.
     /// - Parameter server: cores, nil when not known.
     static func isBottleneck(generator: Double, server: Double?) -> Bool {
         generator >= saturation && (server ?? 0) < saturation

@@ -16,8 +16,8 @@ extension Ring {
 extension RingSizes {
     /// - Parameters:
     ///   - connections: each has a receive and a send under way.
-    ///   - burstByteCount: what one of them may receive at a time; a buffer of that size is not much larger than needed, so
-    ///     that the buffers in use stay in the processor's cache.
+    ///   - burstByteCount: what one of them may receive at a time; buffers of that size are not much larger than needed,
+    ///     so that those in use stay in the processor's cache.
     static func forLoad(connections: Int, burstByteCount: Int) -> RingSizes {
         var sizes = RingSizes()
         sizes.completions = UInt32(powerOfTwo(atLeast: 4 * connections, in: 4096...65536))

@@ -1,5 +1,5 @@
-// When the messages of an open loop are due: the k-th at start + k / rate, on connection k mod C, whatever became of those
-// before it. Latency counts from there, so a server that stalls cannot hide it by keeping the generator waiting.
+// When the messages of an open loop are due: the k-th at start + k / rate, on connection k mod C, whatever became of
+// those before it. Latency counts from there, so a server that stalls cannot hide it by keeping the generator waiting.
 
 import ApusReactor
 

@@ -112,7 +112,9 @@ extension PacketLoad {
 
     /// False for a message that was not intended within the measured time.
     private mutating func recordOpen(_ place: Int, _ connection: Int) -> Bool {
-        guard let intended = schedule?.intended(place, on: connection), interval.measures(intended) else { return false }
+        guard let intended = schedule?.intended(place, on: connection), interval.measures(intended) else {
+            return false
+        }
         latency.record(connections.now - intended, count: 1)
         return true
     }
@@ -140,7 +142,7 @@ extension PacketLoad {
     private mutating func advance() throws(LoadError) {
         let now = connections.now
         if connections.openCount == 0 {
-            guard messages > 0 else { throw .closed(configuration.address) }
+            guard interval.phase == .measured, isAnswered else { throw .closed(configuration.address) }
             return try interval.finish(at: now)
         }
         guard now >= interval.end else { return }
@@ -161,8 +163,8 @@ extension PacketLoad {
                 p99: latency.microseconds(atPercentile: 99)))
     }
 
-    /// An open loop waits a while for what is still missing. What then is has waited as long as it is old: left out, the
-    /// longest waits would be the ones that do not count.
+    /// An open loop waits a while for what is still missing. What then is missing has waited as long as it is old: left
+    /// out, the longest waits would be the ones that do not count.
     private mutating func drain() {
         let deadline = connections.now + Nanoseconds(seconds: configuration.drainSeconds)
         while let backlog = schedule?.backlog, backlog > 0, connections.openCount > 0, connections.now < deadline {

@@ -17,7 +17,9 @@ struct ReplyReader: BitwiseCopyable {
     private var matchedByteCount = 0
     private var stray: StrayPacket?
 
-    /// - Parameter expected: always the same.
+    /// - Parameters:
+    ///   - bytes: a lease's; nothing keeps them.
+    ///   - expected: always the same.
     @inline(__always)
     mutating func read(_ bytes: UnsafeRawBufferPointer, expecting expected: PacketRun) -> Reading {
         var reading = Reading()

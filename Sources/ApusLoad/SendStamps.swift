@@ -11,6 +11,7 @@ struct Stamp: BitwiseCopyable, Equatable {
 struct SendStamps: ~Copyable {
     /// Of each connection: every stamp counts at least one of the requests that it may have outstanding.
     private let capacity: Int
+    // Allocated here and freed in `deinit`; `place` keeps every index inside.
     private let stamps: UnsafeMutablePointer<Stamp>
     /// How many were ever taken and added; their difference is what is there, and their low bits are places.
     private let taken: UnsafeMutablePointer<UInt32>
@@ -38,7 +39,8 @@ struct SendStamps: ~Copyable {
     mutating func add(_ stamp: Stamp, to connection: Int) {
         guard capacity > 0 else { return }
         // Ring arithmetic: the counters wrap at 32 bits, and their difference stays right.
-        precondition(added[connection] &- taken[connection] < UInt32(capacity), "more is outstanding than was announced")
+        let count = added[connection] &- taken[connection]
+        precondition(count < UInt32(capacity), "more is outstanding than was announced")
         stamps[place(added[connection], of: connection)] = stamp
         added[connection] &+= 1
     }

@@ -15,8 +15,8 @@ struct SourceAddresses {
 
     private init(sources: [SocketAddress]) { self.sources = sources }
 
-    /// In turn for a target on an IPv4 loopback. IPv6's loopback is a single address, other interfaces' addresses are not
-    /// ours to choose, and UNIX sockets have no ports.
+    /// In turn for a target on an IPv4 loopback. IPv6's loopback is a single address, other interfaces' addresses are
+    /// not ours to choose, and UNIX sockets have no ports.
     init(for target: SocketAddress) {
         let isLoopback = target.family == .ipv4 && target.description.hasPrefix("127.")
         let lastBytes = isLoopback ? 2..<2 + SourceAddresses.loopbackCount : 0..<0

@@ -37,7 +37,7 @@ extension SocketAddress: CustomStringConvertible {
         let bytes = Array(path.utf8)
         guard let first = bytes.first else { throw .emptyPath }
         guard first != UInt8(ascii: "@") else { throw .abstractPath(path) }
-        guard !bytes.contains(0), bytes.count <= SocketAddress.unixPathByteCountMax else { throw .pathTooLong(path) }
+        guard !bytes.contains(0), bytes.count <= SocketAddress.unixPathByteCountMax else { throw .unusablePath(path) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
@@ -46,6 +46,8 @@ extension SocketAddress: CustomStringConvertible {
 
     /// Nil when `host` is not a numeric address of the family that its brackets announce.
     private init?(numericHost host: String, port: UInt16, isIPv6: Bool) {
+        // C would stop reading there.
+        guard !host.utf8.contains(0) else { return nil }
         guard isIPv6 else {
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
@@ -140,7 +142,7 @@ package enum AddressError: Error, Equatable, CustomStringConvertible {
     case unresolved(host: String, reason: String)
     case emptyPath
     case abstractPath(String)
-    case pathTooLong(String)
+    case unusablePath(String)
 
     package var description: String {
         switch self {
@@ -153,7 +155,7 @@ package enum AddressError: Error, Equatable, CustomStringConvertible {
         case .emptyPath: "unix: names no path: write unix:/run/apus.sock or the like."
         case .abstractPath(let path):
             "unix:\(path) is in the abstract namespace, which has no permissions: write the path of a file."
-        case .pathTooLong(let path):
+        case .unusablePath(let path):
             "The path \(path) is not usable for a socket: at most \(SocketAddress.unixPathByteCountMax) bytes, no zeros."
         }
     }

@@ -22,8 +22,8 @@ package enum ConnectError: Equatable, Sendable {
     }
 }
 
-/// A socket that will connect from `source`. Its port should be zero: the kernel chooses one when it connects, and then it
-/// may be one that is in use towards somebody else; chosen by `bind` it would have to be free towards everybody.
+/// A socket that will connect from `source`. Its port should be zero: the kernel chooses one when it connects, and then
+/// it may be one that is in use towards somebody else; chosen by `bind` it would have to be free towards everybody.
 package func openStream(
     for address: SocketAddress, from source: SocketAddress
 ) throws(SocketError) -> Descriptor {

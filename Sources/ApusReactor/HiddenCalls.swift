@@ -1,5 +1,6 @@
-// C functions of the system that Swift's Glibc module leaves out: glibc shows them only under _GNU_SOURCE, or in headers
-// the module does not list. Their arguments are integers and pointers, which Swift's calling convention passes as C's.
+// C functions of the system that Swift's Glibc module leaves out: glibc shows them only under _GNU_SOURCE, or in
+// headers the module does not list. Their arguments are integers and pointers, which Swift's calling convention passes
+// as C's.
 
 import Glibc
 

@@ -9,7 +9,7 @@ package struct Listeners: Sendable {
     package let address: SocketAddress
     private let file: SocketFile?
 
-    /// Open `count` sockets for a TCP address, between which the kernel distributes connections, or one for a UNIX path.
+    /// Open `count` sockets for a TCP address, between which the kernel divides connections, or one for a UNIX path.
     package static func open(
         at address: SocketAddress, count: Int, backlog: Int32 = 4096
     ) throws(SocketError) -> Listeners {

@@ -1,4 +1,4 @@
-// What threads and processes have used of processors and memory, from getrusage and /proc. For measuring; not for loops.
+// What threads and processes have used of processors and memory, from getrusage and /proc: for measuring, not for loops.
 
 import Glibc
 

@@ -98,7 +98,9 @@ extension SocketAddress {
         guard family == .unix else { return nil }
         let bytes = pathBytes
         // A path from the kernel may or may not count its final zero; a leading one marks the abstract namespace.
-        guard bytes.first == 0, bytes.count > 1 else { return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+        guard bytes.first == 0, bytes.count > 1 else {
+            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
         return "@" + String(decoding: bytes.dropFirst(), as: UTF8.self)
     }
 

@@ -133,7 +133,7 @@ extension TimerWheel {
         return nil
     }
 
-    /// The first tick of an occupied slot: the wheel's own tick with this level's digit replaced and the lower ones zero.
+    /// The first tick of an occupied slot: the wheel's own, with this level's digit replaced and the lower ones zero.
     private func start(of place: Place) -> UInt64 {
         let shift = UInt64(place.level * TimerWheel.slotBits)
         let turn = currentTick >> shift & ~UInt64(TimerWheel.slotCount - 1)

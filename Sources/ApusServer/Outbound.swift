@@ -56,7 +56,7 @@ package struct Outbound: BitwiseCopyable {
 
     /// The bytes to send now, at most `byteCountMax` of them; call when no send is in flight. Empty: nothing to send.
     @inline(__always)
-    mutating func nextSend(byteCountMax: Int) -> UnsafeRawBufferPointer {
+    package mutating func nextSend(byteCountMax: Int) -> UnsafeRawBufferPointer {
         if sending == nil {
             guard gatheredByteCount > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
             startSending()
@@ -79,7 +79,7 @@ package struct Outbound: BitwiseCopyable {
     /// The kernel took `byteCount` bytes; the buffer goes back to the pool when it took them all. Returns whether it took
     /// fewer than it was given; the next send goes on from there.
     @inline(__always)
-    mutating func sent(_ byteCount: Int, pool: inout BufferPool) -> Bool {
+    package mutating func sent(_ byteCount: Int, pool: inout BufferPool) -> Bool {
         let isShort = byteCount < inFlightByteCount
         sentByteCount += byteCount
         assert(sentByteCount <= sendingByteCount)
@@ -97,7 +97,7 @@ package struct Outbound: BitwiseCopyable {
     }
 
     /// Give everything back; call when no send is in flight.
-    mutating func discard(to pool: inout BufferPool) {
+    package mutating func discard(to pool: inout BufferPool) {
         if let gathering { pool.give(gathering) }
         if let sending { pool.give(sending) }
         self = Outbound()

@@ -18,20 +18,27 @@ enum RouteAction: UInt8 {
 /// It is not copyable, so calling its handler through a pointer to it retains nothing.
 struct Route: ~Copyable {
     let action: RouteAction
-    let handler: Handler?
+    /// Not optional: unwrapping a closure retains it. Without meaning unless `action` is `handle`.
+    private let handler: Handler
     let asyncHandler: AsyncHandler?
 
     init(_ action: RouteAction) {
         self.action = action
-        handler = nil
+        handler = { _, _, _ in }
         asyncHandler = nil
+    }
+
+    /// Called on the borrowed route: reading the closure out of it first would retain it for the call.
+    @inline(never)
+    borrowing func handle(_ message: borrowing MessageView, _ context: Context, _ reply: inout Reply) {
+        handler(message, context, &reply)
     }
 
     init(_ registration: Dispatcher.Registration, shard: Int) {
         switch registration {
         case .shared(let shared): (action, handler, asyncHandler) = (.handle, shared, nil)
         case .perShard(let factory): (action, handler, asyncHandler) = (.handle, factory(shard), nil)
-        case .async(let async): (action, handler, asyncHandler) = (.handleAsync, nil, async)
+        case .async(let async): (action, handler, asyncHandler) = (.handleAsync, { _, _, _ in }, async)
         }
     }
 }
@@ -147,6 +154,8 @@ private struct CommandTable: ~Copyable {
 
     private static func isSame(_ name: UnsafeRawBufferPointer, _ other: RawSpan) -> Bool {
         guard name.count == other.byteCount else { return false }
-        return other.withUnsafeBytes { name.elementsEqual($0) }
+        for offset in 0..<other.byteCount
+        where name[offset] != other.unsafeLoad(fromByteOffset: offset, as: UInt8.self) { return false }
+        return true
     }
 }

@@ -5,22 +5,25 @@ import Testing
 
 @testable import ApusLoad
 
-@Suite struct ConnectLoadTests {
+extension LoadTests {
+    @Suite struct ConnectLoadTests {}
+}
+
+extension LoadTests.ConnectLoadTests {
     private func configuration(_ address: SocketAddress) -> ConnectLoadConfiguration {
         var configuration = ConnectLoadConfiguration(address: address)
         configuration.concurrency = 4
-        configuration.seconds = 0.2
+        configuration.seconds = 0.5
         configuration.warmupSeconds = 0
         return configuration
     }
 
-    @Test(arguments: ["127.0.0.1:0", "[::1]:0", "unix"], RingTier.allCases)
+    @Test(arguments: ["127.0.0.1:0", "[::1]:0", temporarySocketPath()], RingTier.allCases)
     func `each connection exchanges a PING for a PONG`(text: String, tier: RingTier) throws {
-        let path = temporarySocketPath()
-        let peer = try EchoPeer(at: text == "unix" ? path : text)
+        let peer = try EchoPeer(at: text)
         defer {
             peer.stop()
-            unlink(String(path.dropFirst("unix:".count)))
+            removeSocketFile(peer.address)
         }
         var configuration = configuration(peer.address)
         configuration.tier = tier

@@ -47,6 +47,12 @@ final class EchoPeer: Sendable {
 
     var counts: Counts { counted.withLock { $0 } }
 
+    /// The counts as soon as they are as wanted, or when that takes too long: what was sent last may be under way.
+    func counts(when isWanted: (Counts) -> Bool) -> Counts {
+        for _ in 0..<1000 where !isWanted(counts) { sleepForTest(10 * .millisecond) }
+        return counts
+    }
+
     /// Accepts no more; connections that are open live until the other side ends them.
     func stop() { shutdown(listener.number, Int32(SHUT_RDWR)) }
 
@@ -79,12 +85,22 @@ final class EchoPeer: Sendable {
             let count = recv(socket.number, &piece, piece.count, 0)
             guard count > 0 else { return }
             bytes += piece.prefix(count)
-            guard let replies = takeReplies(from: &bytes, &number), write(replies, to: socket) else { return }
+            let (replies, goesOn) = takeReplies(from: &bytes, &number)
+            guard write(replies, to: socket) else { return }
+            if !goesOn { return finish(socket) }
         }
     }
 
-    /// Nil when the connection is to be closed.
-    private func takeReplies(from bytes: inout [UInt8], _ number: inout Int) -> [UInt8]? {
+    /// Our FIN, and whatever the other side still sends: closing with that unread would reset the connection and
+    /// destroy replies that are on their way.
+    private func finish(_ socket: Descriptor) {
+        shutdown(socket.number, Int32(SHUT_WR))
+        var piece = [UInt8](repeating: 0, count: 64 * 1024)
+        while recv(socket.number, &piece, piece.count, 0) > 0 {}
+    }
+
+    /// Whole packets are answered; the second value is false when the connection is to be closed after that.
+    private func takeReplies(from bytes: inout [UInt8], _ number: inout Int) -> ([UInt8], Bool) {
         var replies: [UInt8] = []
         var offset = 0
         while case .packet(let payload) = PacketDecoder().step(bytes.span.bytes, at: offset) {
@@ -94,12 +110,12 @@ final class EchoPeer: Sendable {
                 switch behaviour.toPing {
                 case .pong: replies += PacketEncoder.encode(.pong)
                 case .silence: break
-                case .close: return nil
+                case .close: return (replies, false)
                 }
             case UInt8(MessageKind.pong.rawValue):
                 counted.withLock { $0.pongs += 1 }
             default:
-                guard number < behaviour.closesAt else { return nil }
+                guard number < behaviour.closesAt else { return (replies, false) }
                 counted.withLock { $0.requests += 1 }
                 replies += behaviour.reply(Array(bytes[offset..<payload.upperBound]), number)
                 number += 1
@@ -107,7 +123,7 @@ final class EchoPeer: Sendable {
             offset = payload.upperBound
         }
         bytes.removeFirst(offset)
-        return replies
+        return (replies, true)
     }
 
     private func write(_ bytes: [UInt8], to socket: Descriptor) -> Bool {

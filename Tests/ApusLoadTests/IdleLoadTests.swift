@@ -5,7 +5,11 @@ import Testing
 
 @testable import ApusLoad
 
-@Suite struct IdleLoadTests {
+extension LoadTests {
+    @Suite struct IdleLoadTests {}
+}
+
+extension LoadTests.IdleLoadTests {
     private func configuration(_ address: SocketAddress) -> IdleLoadConfiguration {
         var configuration = IdleLoadConfiguration(address: address, serverPID: getpid())
         configuration.connections = 150
@@ -29,7 +33,7 @@ import Testing
         defer { peer.stop() }
         let report = try IdleLoad.run(configuration(peer.address))
         #expect(report.alive == 150)
-        #expect(peer.counts.pongs == 150)
+        #expect(peer.counts { $0.pongs >= 150 }.pongs == 150)
     }
 
     @Test func `a server that ends every connection is reported`() throws {

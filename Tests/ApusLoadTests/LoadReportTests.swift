@@ -6,9 +6,11 @@ import Testing
 
 @Suite struct LoadReportTests {
     private let latency = LatencyReport(min: 1, mean: 2, p50: 3, p90: 4, p99: 5, p999: 6, max: 7)
-    private let generator = GeneratorReport(cpuUserSeconds: 0.1, cpuSystemSeconds: 0.2, utilization: 0.9, bottleneck: false)
+    private let generator = GeneratorReport(
+        cpuUserSeconds: 0.1, cpuSystemSeconds: 0.2, utilization: 0.9, bottleneck: false)
     private let server = ServerReport(
-        pid: 7, cpuUserSeconds: 0.1, cpuSystemSeconds: 0.9, cpuMicrosecondsPerMessage: 0.09, userShare: 0.1, rssBytes: 4096)
+        pid: 7, cpuUserSeconds: 0.1, cpuSystemSeconds: 0.9, cpuMicrosecondsPerMessage: 0.09, userShare: 0.1,
+        rssBytes: 4096)
 
     private func packetReport(server: ServerReport?) -> PacketReport {
         PacketReport(

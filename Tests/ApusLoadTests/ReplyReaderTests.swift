@@ -104,7 +104,8 @@ import Testing
                     expected.pings += 1
                 case 1:
                     let byteCount = Int.random(in: 0...40, using: &random)
-                    stream += PacketEncoder.encode(.custom(command: "c", payload: [UInt8](repeating: 7, count: byteCount)))
+                    let payload = [UInt8](repeating: 7, count: byteCount)
+                    stream += PacketEncoder.encode(.custom(command: "c", payload: payload))
                     expected.wrong += 1
                 default:
                     stream += reply

@@ -4,7 +4,9 @@ import Testing
 @testable import ApusLoad
 
 @Suite struct SendStampsTests {
-    private func stamp(_ time: UInt64, _ count: Int) -> Stamp { Stamp(sentAt: Instant(nanoseconds: time), count: count) }
+    private func stamp(_ time: UInt64, _ count: Int) -> Stamp {
+        Stamp(sentAt: Instant(nanoseconds: time), count: count)
+    }
 
     @Test func `requests come back oldest first, in the batches they were sent in`() {
         var stamps = SendStamps(connections: 2, outstandingMax: 8)

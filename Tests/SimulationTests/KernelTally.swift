@@ -17,15 +17,14 @@ struct KernelTally {
     var cancelledSends: UInt64 = 0
     var cancelsTooLate: UInt64 = 0
     var completions: UInt64 = 0
-    /// Completions for earlier tenants: made, and the bytes they brought.
+    /// Completions for earlier tenants.
     var stale: UInt64 = 0
-    var staleTaken: UInt64 = 0
 
     /// A completion has been taken by the user.
     mutating func count(_ completion: Completion, isStale: Bool) {
         completions += 1
         if isStale {
-            staleTaken += 1
+            stale += 1
             return
         }
         switch completion.token.operation {

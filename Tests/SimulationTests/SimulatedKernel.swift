@@ -21,6 +21,7 @@ final class SimulatedKernel {
         let completion: Completion
         let socket: SimulatedSocket?
         let listener: SimulatedListener?
+        var isStale = false
     }
 
     /// Descriptors of the simulation are far from those of the process.
@@ -41,7 +42,6 @@ final class SimulatedKernel {
     private(set) var waitCount = 0
     /// Nothing would ever end the last wait.
     private(set) var isQuiescent = false
-    /// The time at which `next` found nothing more.
     private(set) var tally = KernelTally()
     private(set) var sockets: [SimulatedSocket] = []
     private(set) var listeners: [SimulatedListener] = []
@@ -179,7 +179,7 @@ extension SimulatedKernel {
         guard violation == nil, let posted = completions.popDue(at: now) else { return nil }
         let completion = posted.completion
         if let lease = completion.lease { buffers.lend(lease) }
-        tally.count(completion)
+        tally.count(completion, isStale: posted.isStale)
         if completion.hasMore { return completion }
         if let listener = posted.listener { listener.isHeld = false }
         if let socket = posted.socket, let held = completion.token.operation.flatMap({ HeldOperations($0) }) {
@@ -308,9 +308,9 @@ extension SimulatedKernel {
             start.storeBytes(of: 0x21, as: UInt8.self)
             lease = Lease(start: start, byteCount: 1, bufferID: UInt16(buffer.id))
         }
-        tally.stale += 1
         let stale = Token(operation, slot: token.slot, generation: token.generation)
-        post(Completion(token: stale, result: result, hasMore: false, lease: lease), nil)
+        let completion = Completion(token: stale, result: result, hasMore: false, lease: lease)
+        completions.add(Posted(completion: completion, socket: nil, listener: nil, isStale: true), at: now)
     }
 }
 
@@ -329,7 +329,8 @@ extension SimulatedKernel {
                 return endAccept(listener, -ECONNABORTED)
             }
             let ends = random.chance(perMille: weather.endsAccepts)
-            install(socket)
+            socket.isAccepted = true
+            socket.peer?.socketChanged()
             post(
                 Completion(token: token, result: socket.descriptor.number, hasMore: !ends, lease: nil), nil, listener)
             if ends {
@@ -343,11 +344,6 @@ extension SimulatedKernel {
         guard let token = listener.acceptUnderWay else { return }
         listener.acceptUnderWay = nil
         post(Completion(token: token, result: result, hasMore: false, lease: nil), nil, listener)
-    }
-
-    private func install(_ socket: SimulatedSocket) {
-        socket.isAccepted = true
-        socket.peer?.socketChanged()
     }
 }
 
@@ -528,6 +524,7 @@ extension SimulatedKernel {
         let count = min(countMax, socket.outbound.count)
         guard count > 0 else { return 0 }
         socket.outbound.move(count, to: &bytes)
+        if now > socket.lastRead { socket.longestUnread = max(socket.longestUnread, now - socket.lastRead) }
         socket.lastRead = now
         send(on: socket)
         return count

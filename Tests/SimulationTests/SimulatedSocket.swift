@@ -62,12 +62,14 @@ final class SimulatedSocket {
     var finished = false
     /// The peer has been sent a RST.
     var reset = false
+    var isAccepted = false
     var isClosed = false
     /// Closed before it became a connection.
     var isRefused = false
 
-    /// When the peer last took bytes out of `outbound`, or `outbound` was last empty.
-    var lastRead = Instant(nanoseconds: 0)
+    /// When the peer last took bytes out of `outbound`, or `outbound` was last empty, and the longest time between.
+    var lastRead = Instant.never
+    var longestUnread: Nanoseconds = 0
 
     var held: HeldOperations = []
     var receiveUnderWay: Token?

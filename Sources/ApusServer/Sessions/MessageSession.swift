@@ -47,7 +47,7 @@ package enum MessageSession {
         switch action {
         case .echo: reply.echo(message)
         case .pong: reply.pong()
-        case .handle: route.pointee.handler?(message, Context(connection, slot: slot, in: state), &reply)
+        case .handle: route.pointee.handle(message, Context(connection, slot: slot, in: state), &reply)
         case .disconnect: return .finish(.disconnect)
         case .none: return unknown(in: state)
         case .swallow, .handleAsync: preconditionFailure("seen to above")

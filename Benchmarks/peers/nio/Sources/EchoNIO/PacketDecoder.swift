@@ -17,7 +17,7 @@ enum PacketFormat {
 struct PacketDecoder: ByteToMessageDecoder {
     typealias InboundOut = ByteBuffer
 
-    /// Takes every packet that is whole, not one a call: SwiftNIO's work around each call costs as much as a packet does.
+    /// Takes every whole packet, not one a call: what SwiftNIO does around each call is a quarter of a packet's cost.
     mutating func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
         while let payload = try readPayload(from: &buffer) {
             context.fireChannelRead(wrapInboundOut(payload))

@@ -1,0 +1,63 @@
+// `apus bench connect`: connections per second.
+
+import ApusLoad
+import ArgumentParser
+
+struct BenchConnect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "connect",
+        abstract: "Connections that come, exchange one PING, and go.",
+        discussion: """
+            Exit code 1 when one was refused or answered wrongly.
+
+            Example:
+
+              apus bench connect --seconds 5 --concurrency 64 --server-pid $(pidof apus)
+            """
+    )
+
+    @OptionGroup var options: BenchOptions
+
+    @Option(help: "How many seconds are measured.")
+    var seconds = 5.0
+
+    @Option(help: "Connections under way at a time.")
+    var concurrency = 64
+
+    @Option(help: "The server's process, for its processor time and memory.")
+    var serverPid: Int32?
+
+    func run() throws {
+        var configuration = ConnectLoadConfiguration(address: try options.parsed { try .init(parsing: $0) })
+        configuration.seconds = seconds
+        configuration.concurrency = concurrency
+        configuration.serverPID = serverPid
+        configuration.tier = try options.tier { try .fromEnvironment() }
+
+        let line = ProgressLine()
+        let report = try ConnectLoad.run(configuration) { line.show($0.text(counting: "connections")) }
+        line.clear()
+        try options.json ? Output.json(report) : print(report)
+        try fail(for: report.errors)
+    }
+
+    private func print(_ report: ConnectReport) throws {
+        try Output.line("\(report.address): \(report.concurrency) connections at a time")
+        try Output.line(
+            "connects   \(report.connections) in \(decimal(report.seconds, digits: 2)) s: "
+                + "\(compact(report.connectionsPerSecond))/s")
+        try Output.line(ReportText.latency(report.latency))
+        try Output.line(ReportText.generator(report.generator))
+        if let server = report.server {
+            try Output.line(ReportText.server(server, per: "connection", server.cpuMicrosecondsPerConnection))
+        }
+    }
+
+    private func fail(for errors: ConnectErrors) throws {
+        guard errors.mismatched + errors.closed + errors.connect > 0 else { return }
+        throw Failure(
+            .runtimeFailure,
+            "apus: \(errors.mismatched) replies were wrong, \(errors.closed) connections ended early, "
+                + "\(errors.connect) were not made")
+    }
+}
