@@ -5,6 +5,9 @@
 
 // liburing asks for XOPEN names; taken first, the system's types stay the ones that Swift's Glibc module sees.
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/select.h>
 #include <liburing.h>
 #include <stdint.h>
@@ -142,5 +145,13 @@ static inline void curing_publish(struct io_uring_buf_ring *entries, unsigned co
 static inline int curing_supports(const struct io_uring_probe *probe, int operation) {
     return io_uring_opcode_supported(probe, operation);
 }
+
+// glibc shows these three only under _GNU_SOURCE, which Swift's Glibc module is built without.
+extern int pthread_setname_np(pthread_t thread, const char *name);
+extern int pthread_attr_setaffinity_np(pthread_attr_t *attributes, size_t byteCount, const cpu_set_t *cores);
+extern int sched_getaffinity(pid_t process, size_t byteCount, cpu_set_t *cores);
+
+/// A counter to wake a ring with, closed in a program that `exec` starts.
+static inline int curing_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 
 #endif

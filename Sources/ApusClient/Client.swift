@@ -4,6 +4,9 @@
 import ApusReactor
 import ApusWire
 
+/// The messages of `ApusWire`, under a name that a program finds which imports this module only.
+public typealias Message = ApusWire.Message
+
 /// A connection to an NPRO server.
 ///
 /// Any number of tasks may call it at once: their requests leave in the order of the calls, and each gets its own reply.

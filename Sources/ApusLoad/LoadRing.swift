@@ -16,7 +16,7 @@ extension Ring {
 extension RingSizes {
     /// - Parameters:
     ///   - connections: each has a receive and a send under way.
-    ///   - burstByteCount: what one of them may receive at a time; buffers of that size are not much larger than needed,
+    ///   - burstByteCount: what one of them may receive at a time; buffers of that size are little larger than needed,
     ///     so that those in use stay in the processor's cache.
     static func forLoad(connections: Int, burstByteCount: Int) -> RingSizes {
         var sizes = RingSizes()

@@ -18,8 +18,8 @@ package struct PacketLoad: ~Copyable {
     private var unanswered = 0
     private var isAnswered = false
 
-    /// Run the load to its end.
-    /// - Parameter progress: called once a second, on this thread: what it does the server is not asked meanwhile.
+    /// Run the load to its end, on the calling thread.
+    /// - Parameter progress: called once a second, on this thread: nothing is asked or received meanwhile.
     package static func run(
         _ configuration: PacketLoadConfiguration, progress: (LoadProgress) -> Void = { _ in }
     ) throws(LoadError) -> PacketReport {
@@ -28,11 +28,13 @@ package struct PacketLoad: ~Copyable {
         try load.start()
         while load.interval.phase != .over { try load.turn(progress) }
         load.drain()
-        load.connections.close()
         guard load.isAnswered || load.connections.errors.mismatched > 0 else {
             throw .noReply(configuration.address, seconds: load.interval.seconds)
         }
-        return try load.report()
+        // Before the close: the server's memory is that of a server with connections.
+        let report = try load.report()
+        load.connections.close()
+        return report
     }
 
     private init(_ configuration: PacketLoadConfiguration) throws(LoadError) {

@@ -156,7 +156,7 @@ package enum AddressError: Error, Equatable, CustomStringConvertible {
         case .abstractPath(let path):
             "unix:\(path) is in the abstract namespace, which has no permissions: write the path of a file."
         case .unusablePath(let path):
-            "The path \(path) is not usable for a socket: at most \(SocketAddress.unixPathByteCountMax) bytes, no zeros."
+            "The path \(path) cannot name a socket: at most \(SocketAddress.unixPathByteCountMax) bytes, no zeros."
         }
     }
 }

@@ -1,5 +1,6 @@
 // Messages from threads that have no ring to a thread that has one.
 
+import CURing
 import Glibc
 import Synchronization
 
@@ -9,7 +10,7 @@ struct WakeDescriptor: ~Copyable, Sendable {
 
     init() throws(SystemError) {
         // Blocking on purpose: io_uring waits on such a one, and answers EAGAIN at once on one that is not.
-        let number = eventfd(0, eventfdCloseOnExec)
+        let number = curing_eventfd()
         guard number >= 0 else { throw SystemError("open an eventfd", errno: errno) }
         descriptor = Descriptor(number)
     }

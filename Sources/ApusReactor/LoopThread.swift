@@ -1,5 +1,6 @@
 // Threads that run a loop: named, on a core of their own when asked, and deaf to signals.
 
+import CURing
 import Glibc
 import Synchronization
 

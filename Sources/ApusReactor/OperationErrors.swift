@@ -1,5 +1,5 @@
-// What each errno of an operation means for whoever asked for it. Every errno has a named reaction; the last case of each
-// is for those the kernel does not document.
+// What each errno of an operation means for whoever asked for it. Every errno has a named reaction; the last case of
+// each is for those the kernel does not document.
 
 import Glibc
 

@@ -1,4 +1,4 @@
-// What threads and processes have used of processors and memory, from getrusage and /proc: for measuring, not for loops.
+// What threads and processes have used of processors and memory. For measuring: loops have no time to read /proc.
 
 import Glibc
 

@@ -33,7 +33,8 @@ package struct Ring: RingIO, ~Copyable {
     /// The eventfd's value lands here; nobody reads it.
     private let wakeCount: UnsafeMutablePointer<UInt64>
 
-    /// A ring for the calling thread, created disabled and enabled here: no completion and no doorbell can arrive before.
+    /// A ring for the calling thread, created disabled and enabled here: no completion and no doorbell can arrive
+    /// before.
     package init(sizes: RingSizes = RingSizes(), tier: RingTier) throws(RingUnavailable) {
         let mapping = try ProvidedBuffers.Mapping(sizes)
         do throws(RingUnavailable) {
@@ -192,7 +193,8 @@ extension Ring {
     package mutating func next() -> Completion? {
         if bundle.bytesLeft > 0 { return nextOfBundle() }
         guard let entry = unsafe curing_peek(uring) else { return nil }
-        let (token, result, flags) = unsafe (Token(bits: entry.pointee.user_data), entry.pointee.res, entry.pointee.flags)
+        let token = unsafe Token(bits: entry.pointee.user_data)
+        let (result, flags) = unsafe (entry.pointee.res, entry.pointee.flags)
         unsafe curing_consume(uring)
         let hasMore = flags & curing_cqe_more != 0
         guard flags & curing_cqe_buffer != 0, result > 0 else {

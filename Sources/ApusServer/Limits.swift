@@ -43,6 +43,14 @@ package struct Limits: Sendable {
         memoryHighWater = configuration.memoryBudgetPerShard / 8 * 7
     }
 
+    /// The connections a process can hold: what was asked for, as far as its descriptors reach.
+    /// - Parameter descriptors: the process's limit (nofile).
+    package static func connections(configured: Int, descriptors: Int, listeners: Int, shards: Int) -> Int {
+        let perShard = listeners + 2  // its listening sockets, its ring, its eventfd
+        let others = 32  // standard streams, the program's own files, a connection that is refused
+        return max(1, min(configured, descriptors - shards * perShard - others))
+    }
+
     /// What one connection needs to echo the longest message: a packet is gathered by doubling (the old and the new
     /// buffer stand side by side for a copy), then its reply stands beside it.
     static func memoryBudgetMin(payloadByteCountMax: Int) -> Int {

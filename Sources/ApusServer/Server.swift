@@ -34,21 +34,30 @@ public struct Server: Sendable {
 
     public init(_ configuration: ServerConfiguration) { self.configuration = configuration }
 
-    /// Bind all listeners and start all shards. When it returns, connections are accepted; when it throws, nothing is
+    /// Bind all listeners and start all shards. The process's descriptor limit is raised as far as it may be, and where it
+    /// is lower than `maxConnections` asks for, it bounds the connections. When it returns, connections are accepted; when it throws, nothing is
     /// left behind.
     public func start() throws(ServerError) -> ServerHandle {
         let problems = configuration.problems()
         guard problems.isEmpty else { throw .invalidConfiguration(problems) }
+        var configuration = configuration
+        configuration.maxConnections = Limits.connections(
+            configured: configuration.maxConnections, descriptors: raiseDescriptorLimit(),
+            listeners: configuration.listeners.count, shards: configuration.shards)
+        return try start(configuration)
+    }
+
+    private func start(_ configuration: ServerConfiguration) throws(ServerError) -> ServerHandle {
         let tier: RingTier
         do throws(RingUnavailable) {
-            tier = try RingTier.fromEnvironment()
+            if let asked = configuration.ringTier { tier = asked } else { tier = try RingTier.fromEnvironment() }
         } catch {
             throw .hostNotFit(error.description)
         }
         let sockets = try ListenerSockets(configuration)
         do throws(ServerError) {
-            let (shared, inboxes) = try openShared()
-            let threads = try startShards(sockets, shared, inboxes, tier)
+            let (shared, inboxes) = try openShared(configuration)
+            let threads = try startShards(configuration, sockets, shared, inboxes, tier)
             return ServerHandle(configuration, sockets, shared, inboxes, threads)
         } catch {
             sockets.close()
@@ -56,7 +65,9 @@ public struct Server: Sendable {
         }
     }
 
-    private func openShared() throws(ServerError) -> (SharedState, [Inbox<ShardEvent>]) {
+    private func openShared(
+        _ configuration: ServerConfiguration
+    ) throws(ServerError) -> (SharedState, [Inbox<ShardEvent>]) {
         // Every asynchronous reply has a place, so none is ever lost; pushes are limited by `SharedState`.
         let countMax = configuration.maxConnections * configuration.backpressureLimit + SharedState.pushesMax + 1024
         var inboxes: [Inbox<ShardEvent>] = []
@@ -72,7 +83,8 @@ public struct Server: Sendable {
 
     /// All shards run, or none does.
     private func startShards(
-        _ sockets: ListenerSockets, _ shared: SharedState, _ inboxes: [Inbox<ShardEvent>], _ tier: RingTier
+        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
+        _ inboxes: [Inbox<ShardEvent>], _ tier: RingTier
     ) throws(ServerError) -> [ThreadHandle] {
         var threads: [ThreadHandle] = []
         var starts: [ShardStart] = []

@@ -1,5 +1,6 @@
 // What a server is asked to be. It knows nothing of files, flags or environment: whoever reads those fills this in.
 
+import ApusReactor
 import ApusWire
 
 /// A place to listen and what is spoken there.
@@ -62,6 +63,8 @@ public struct ServerConfiguration: Sendable {
     public var systemAliases = false
     /// How long `shutdown` waits for peers to finish.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// The kernel that rings pretend to run on; nil: what the environment says.
+    package var ringTier: RingTier?
 
     public init(listeners: [ListenerConfiguration]) { self.listeners = listeners }
 
@@ -89,6 +92,13 @@ public struct ServerConfiguration: Sendable {
             memoryBudgetPerShard >= Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax),
             "memory_budget: at least "
                 + "\(Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax)) bytes for this max_payload_size")
+        for listener in listeners {
+            do throws(AddressError) {
+                _ = try SocketAddress(parsing: listener.address)
+            } catch {
+                problems.append("listener \(listener.name): \(error)")
+            }
+        }
         for (name, duration) in durations where !(Duration.milliseconds(1)...(.seconds(86_400))).contains(duration) {
             problems.append("\(name): 1 ms to 1 day, found \(duration)")
         }

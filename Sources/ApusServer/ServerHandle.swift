@@ -15,6 +15,8 @@ public enum ServerExit: Equatable, Sendable {
 public final class ServerHandle: Sendable {
     /// Where the server listens, in the order of the configuration; a port 0 has become the real one.
     public let boundAddresses: [String]
+    /// Connections the server will hold at once: what was configured, as far as the process's descriptors reach.
+    public var maxConnections: Int { shared.connectionsMax }
     private let configuration: ServerConfiguration
     private let sockets: ListenerSockets
     private let shared: SharedState
@@ -34,6 +36,7 @@ public final class ServerHandle: Sendable {
         self.ended = ended
         let finish: @Sendable () -> Void = {
             threads.forEach { $0.join() }
+            shared.closeLeftovers()
             let forced = shared.forcedCount
             ended.end(with: forced == 0 ? .drained : .forced(connections: forced))
         }

@@ -38,6 +38,10 @@ extension Shard where IO: ~Copyable {
         guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
+        // The drain's deadline gave up on it. Counting wraps; the difference does not.
+        guard sequence &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding else {
+            return state.pointee.counters.count(DropReason.replyForGoneConnection)
+        }
         guard sequence == connection.pointee.asyncAnswered || io.plants(.reorderedAsyncReplies) else {
             return state.pointee.asyncReplies.keep(packet, for: token, sequence: sequence)
         }

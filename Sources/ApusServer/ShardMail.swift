@@ -56,6 +56,25 @@ extension ShardState {
     }
 }
 
+extension SharedState {
+    /// Close descriptors that were handed to a shard which ended before it took them; only after all shards have ended.
+    func closeLeftovers() {
+        for source in entries.indices {
+            for target in entries.indices where target != source {
+                let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))
+                repeat {
+                    inbox.drainControl { message in
+                        closeDescriptor(message.descriptor)
+                        entries[source].counters.count(RefusalReason.draining)
+                        release()
+                    }
+                    outbox.flushPending()
+                } while !inbox.isEmpty
+            }
+        }
+    }
+}
+
 extension Shard where IO: ~Copyable {
     /// Take in what other shards left here.
     mutating func collectMail() {

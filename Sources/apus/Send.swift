@@ -49,34 +49,53 @@ struct Send: ClientVerb {
     func perform() async throws {
         let content = try PayloadArgument.bytes(of: payload)
         let client = try await server.connect()
-        let reply: (kind: String, command: String?, payload: [UInt8])
+        let reply = Reply(try await request(content, of: client))
+        if json {
+            try Output.json(
+                Report(
+                    address: server.address, command: command, reply: reply.kind, replyCommand: reply.command,
+                    payload: Data(reply.payload ?? []).base64EncodedString()))
+        } else if let payload = reply.payload {
+            try print(payload)
+        } else {
+            Output.complain("apus: the reply is \(reply.kind), which has no payload")
+        }
+        try await client.disconnect()
+    }
+
+    private func request(_ content: [UInt8], of client: Client) async throws -> Message {
         do throws(ClientError) {
-            switch try await client.request(.custom(command: command, payload: content)) {
-            case .custom(let command, let payload): reply = ("Custom", command, payload)
-            case .echo(let text): reply = ("Echo", nil, Array(text.utf8))
-            case let other: reply = ("\(other.kind)", nil, [])
-            }
+            return try await client.request(.custom(command: command, payload: content))
         } catch .timeout(.reply, let after, let address) {
             throw Failure(
                 .runtimeFailure,
                 "apus: \(address) did not answer \(command) within \(after.brief): a server is silent about commands "
                     + "it does not know; check the name, or raise --timeout")
         }
-        if json {
-            try Output.json(
-                Report(
-                    address: server.address, command: command, reply: reply.kind, replyCommand: reply.command,
-                    payload: Data(reply.payload).base64EncodedString()))
-        } else {
-            try print(reply.payload)
-        }
-        try await client.disconnect()
     }
 
     private func print(_ payload: [UInt8]) throws {
         guard Output.isTerminal, !payload.isEmpty else { return try Output.bytes(payload) }
         guard let text = HexDump.printableText(payload) else { return try Output.line(HexDump.lines(of: payload)) }
         try text.hasSuffix("\n") ? Output.bytes(payload) : Output.line(text)
+    }
+}
+
+/// What is to be shown of a reply.
+private struct Reply {
+    let kind: String
+    let command: String?
+    /// Nil when messages of this kind have none.
+    let payload: [UInt8]?
+
+    init(_ message: Message) {
+        kind = "\(message.kind)"
+        switch message {
+        case .custom(let name, let bytes): (command, payload) = (name, bytes)
+        case .echo(let text): (command, payload) = (nil, Array(text.utf8))
+        case .ping, .pong, .disconnect, .unknown, .handshakeInit, .handshakeResponse, .handshakeConfirm:
+            (command, payload) = (nil, nil)
+        }
     }
 }
 

@@ -19,7 +19,7 @@ struct Serve: ParsableCommand {
             Examples:
 
               apus serve --address 127.0.0.1:9000 --shards 2
-              apus serve --address '[::]:9000' --address unix:/run/apus.sock --max-connections 50000
+              apus serve --address '[::]:9000' --address unix:/run/apus.sock
             """
     )
 
@@ -41,6 +41,9 @@ struct Serve: ParsableCommand {
 
     @Option(help: "What a message gets that nobody handles: silence or close.")
     var unknownCommand = UnknownCommand.silence
+
+    @Flag(help: "Let custom commands named PING and ECHO mean the messages, as the first NPRO daemon does.")
+    var systemAliases = false
 
     @Option(help: "Close a connection without a message for so long, or off.")
     var idleTimeout = OptionalDurationArgument(ServerConfiguration.standard.idleTimeout)
@@ -80,6 +83,7 @@ struct Serve: ParsableCommand {
         configuration.shards = shards.count ?? ProcessInfo.processInfo.activeProcessorCount
         configuration.maxConnections = maxConnections
         configuration.unknownCommand = unknownCommand
+        configuration.systemAliases = systemAliases
         configuration.idleTimeout = idleTimeout.duration
         configuration.heartbeatInterval = heartbeatInterval.duration
         configuration.firstByteTimeout = connectionTimeout.duration

@@ -1,4 +1,5 @@
 import ApusReactor
+import Glibc
 import Testing
 
 @testable import ApusLoad
@@ -42,6 +43,13 @@ import Testing
         var configuration = IdleLoadConfiguration(address: address, serverPID: 1)
         configuration.connections = 200
         #expect(throws: LoadError.self) { try configuration.validate() }
+    }
+
+    @Test func `an errno of a connect says whether to give up, to slow down or to count`() {
+        #expect(ConnectError(-ECONNREFUSED) == .refused && ConnectError(-ENOENT) == .refused)
+        #expect(ConnectError(-EADDRNOTAVAIL) == .noPort)
+        #expect(ConnectError(-ECANCELED) == .interrupted)
+        #expect(ConnectError(-EHOSTUNREACH) == .failed)
     }
 
     @Test func `a loopback has several sources, and nothing else has`() throws {

@@ -127,10 +127,12 @@ extension Mailbox.Inbox {
     private func firsts() -> [UInt64] { inbox.controls().map(\.first) }
 
     @Test func carriesEveryField() {
-        let message = ControlMessage(
-            kind: 200, coalesces: true, descriptor: Descriptor(17), first: .max, second: 1 << 40, third: 3)
-        #expect(outbox.post(message))
-        #expect(inbox.controls() == [message])
+        let messages = [
+            ControlMessage(kind: 200, descriptor: Descriptor(17), first: .max, second: 1 << 40, third: 3),
+            ControlMessage(kind: 201, coalesces: true, first: 1),
+        ]
+        for message in messages { #expect(outbox.post(message)) }
+        #expect(inbox.controls() == messages)
     }
 
     @Test func whatFindsTheLaneFullWaitsInOrder() {

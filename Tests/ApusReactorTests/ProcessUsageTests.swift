@@ -33,7 +33,9 @@ import Testing
         let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         let memory = try #require(pages)
         defer { munmap(memory, byteCount) }
-        for offset in stride(from: 0, to: byteCount, by: 4096) { memory.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self) }
+        for offset in stride(from: 0, to: byteCount, by: 4096) {
+            memory.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+        }
         let after = try residentByteCount(of: getpid())
         // Other tests of this process may meanwhile return some.
         #expect(after >= before + byteCount / 2)

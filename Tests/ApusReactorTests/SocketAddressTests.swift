@@ -20,25 +20,25 @@ import Testing
         ("127.0.0.1:+1", .badPort("+1")), ("127.0.0.1:http", .badPort("http")), ("127.0.0.1:٣", .badPort("٣")),
         ("::1:9000", .bracketsMissing("::1:9000")),
         ("localhost:9000", .notNumeric(host: "localhost")), ("127.1:9000", .notNumeric(host: "127.1")),
-        ("256.0.0.1:9000", .notNumeric(host: "256.0.0.1")), ("[127.0.0.1]:9000", .notNumeric(host: "127.0.0.1")),
+        ("256.0.0.1:9000", .notNumeric(host: "256.0.0.1")), ("127.0.0.1\0x:1", .notNumeric(host: "127.0.0.1\0x")),
+        ("[127.0.0.1]:9000", .notNumeric(host: "127.0.0.1")),
         ("[fe80::1%nowhere]:1", .notNumeric(host: "fe80::1%nowhere")), ("[]:1", .notNumeric(host: "")),
-        ("unix:", .emptyPath), ("unix:@name", .abstractPath("@name")), ("unix:/a\0b", .pathTooLong("/a\0b")),
+        ("unix:", .emptyPath), ("unix:@name", .abstractPath("@name")), ("unix:/a\0b", .unusablePath("/a\0b")),
     ])
     func saysWhatIsWrong(_ text: String, _ expected: AddressError) {
         #expect(throws: expected) { try SocketAddress(parsing: text) }
-        #expect(throws: (any Error).self) { try SocketAddress(parsing: text) }
     }
 
     @Test func pathMayFillTheStructure() throws {
         let longest = "/" + String(repeating: "x", count: SocketAddress.unixPathByteCountMax - 1)
         #expect(try SocketAddress(unixPath: longest).unixPath == longest)
-        #expect(throws: AddressError.pathTooLong(longest + "x")) { try SocketAddress(unixPath: longest + "x") }
+        #expect(throws: AddressError.unusablePath(longest + "x")) { try SocketAddress(unixPath: longest + "x") }
     }
 
     @Test func everyErrorSaysWhatToDo() {
         let errors: [AddressError] = [
             .noHost(":1"), .noPort("a"), .badPort("x"), .bracketsMissing("::1:1"), .notNumeric(host: "a"),
-            .unresolved(host: "a", reason: "b"), .emptyPath, .abstractPath("@a"), .pathTooLong("/a"),
+            .unresolved(host: "a", reason: "b"), .emptyPath, .abstractPath("@a"), .unusablePath("/a"),
         ]
         for error in errors { #expect(error.description.hasSuffix("."), "\(error)") }
     }

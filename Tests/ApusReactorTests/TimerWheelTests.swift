@@ -5,7 +5,9 @@ import Testing
     /// Not a whole number of ticks.
     private static let start = Instant(nanoseconds: 1_234_567_890_123)
 
-    private static func wheel(_ capacity: Int = 8) throws -> TimerWheel { try TimerWheel(capacity: capacity, at: start) }
+    private static func wheel(_ capacity: Int = 8) throws -> TimerWheel {
+        try TimerWheel(capacity: capacity, at: start)
+    }
 
     private static func popAll(_ wheel: inout TimerWheel, at now: Instant) -> [UInt32] {
         var popped: [UInt32] = []

@@ -20,7 +20,10 @@ struct Manners {
     var finishesInTurn = true
 
     /// Does all that a server may expect within a moment, so it must never be taken for dead.
-    var isAttentive: Bool { sulksPerMille == 0 && answersPings && reactionMax <= 2 * .millisecond && readMax >= 1024 }
+    var isAttentive: Bool { isPrompt && answersPings && readMax >= 1000 }
+
+    /// Never takes long for anything.
+    var isPrompt: Bool { sulksPerMille == 0 && reactionMax <= 2 * .millisecond }
 
     static func random(_ random: inout Generator) -> Manners {
         var manners = Manners()

@@ -36,6 +36,7 @@ final class ModelClient: SocketPeer {
     private(set) var isMute = false
 
     // What it has said, and when.
+    private(set) var arrival = Instant.never
     private var unsent = ByteQueue()
     private var requestsQueued = 0
     private var writtenByteCount = 0
@@ -99,7 +100,7 @@ final class ModelClient: SocketPeer {
     private var isAllQueued: Bool { requestsQueued == script.requests.count }
 
     private func connect() {
-        lastProgress = kernel.now
+        (lastProgress, arrival) = (kernel.now, kernel.now)
         socket = kernel.connect(to: listener, self)
         guard socket != nil else {
             state = .ended(.notConnected)
@@ -294,6 +295,19 @@ extension ModelClient {
         }
     }
 
+    /// Why the server should have ended the connection, when this client's last bytes ask for it.
+    var lastReason: CloseReason? {
+        if isMute, case .last(_, let reason) = script.ending { return reason }
+        return nil
+    }
+
+    var isTruncating: Bool {
+        if isMute, case .truncate = script.ending { return true }
+        return false
+    }
+
+    /// The later of an event's time and that of the connection's beginning; `.never` is an event that did not happen.
+    func sinceArrival(_ time: Instant) -> Instant { time == .never ? arrival : max(time, arrival) }
+
     var repliesDueForWritten: Int { repliesBehind[requestsWritten] }
-    var hasPartOfPacket: Bool { !incoming.isEmpty }
 }

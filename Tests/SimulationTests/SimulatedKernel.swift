@@ -273,7 +273,7 @@ extension SimulatedKernel {
         var entry = pollfd(fd: wake.descriptor.number, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, 0) == 1 else { return }
         var count: UInt64 = 0
-        let byteCount = read(wake.descriptor.number, &count, MemoryLayout<UInt64>.size)
+        let byteCount = Glibc.read(wake.descriptor.number, &count, MemoryLayout<UInt64>.size)
         self.wake?.isReading = false
         post(Completion(token: wake.token, result: Int32(byteCount), hasMore: false, lease: nil), nil)
     }

@@ -1,7 +1,10 @@
 """The four measurements of tools/profile, each a function that writes its file and returns the lines of its summary."""
 
+import contextlib
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,34 +22,69 @@ _CALLGRIND_SECONDS = 1
 
 def cpu(apus, load, seconds, folder):
     """cpu.svg: where the server's processor time goes, the kernel's part included if perf may see it."""
-    with rig.serving(apus) as server:
-        recording = folder / "perf.data"
-        generator = load.start(server, seconds)
-        perf = _perf_record(server.process.pid, seconds, recording)
-        report = load.finish(generator)
-    stacks_seen = _perf_stacks(recording) if perf.returncode == 0 else {}
+    recording = folder / "perf.data"
+    with rig.serving(apus) as server, _sampling(server.process.pid, recording) as perf:
+        report = load.run(server, seconds)
+    stacks_seen = _perf_stacks(recording)
     recording.unlink(missing_ok=True)
     if stacks_seen:
         source, unit = "perf's cpu-clock samples", "samples"
     else:
-        print(
-            f"profile: perf cannot sample here, callgrind draws the tree instead: {_last_line(perf.stderr)}",
-            file=sys.stderr,
-        )
+        print(f"profile: perf cannot sample here, so callgrind draws: {_last_line(perf.said)}", file=sys.stderr)
         stacks_seen = _callgrind_stacks(apus, load)
         source, unit = "callgrind, user mode only", "instructions"
     (folder / "cpu.svg").write_text(flamegraph.render(stacks_seen, f"apus serve: {load} ({source})", unit))
     return _cpu_lines(report, stacks_seen, source)
 
 
-def _perf_record(pid, seconds, recording):
-    sampling = ["-e", "cpu-clock", "-F", str(_SAMPLES_PER_SECOND), "-g", "-p", str(pid), "-o", str(recording)]
-    command = ["perf", "record", "--quiet", *sampling, "--", "sleep", str(seconds)]
-    return _run(command)
+class _Perf:
+    """`perf record` on a process, from its answer on the control pipe until it is interrupted."""
+
+    said = ""
+
+    def __init__(self, pid, recording):
+        commands_read, self.commands = os.pipe()
+        self.answers, answers_write = os.pipe()
+        # DWARF, because liburing keeps no frame pointers and the kernel's part lies above it.
+        sampling = ["-e", "cpu-clock", "-F", str(_SAMPLES_PER_SECOND), "--call-graph", "dwarf,4096"]
+        control = f"--control=fd:{commands_read},{answers_write}"
+        self.process = subprocess.Popen(
+            ["perf", "record", "--quiet", *sampling, control, "-p", str(pid), "-o", str(recording)],
+            pass_fds=(commands_read, answers_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(commands_read)
+        os.close(answers_write)
+
+    def wait_until_recording(self):
+        try:
+            os.write(self.commands, b"ping\n")
+        except BrokenPipeError:
+            return  # It ended at once: there is no permission, and `said` will say so.
+        os.read(self.answers, 64)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        _, self.said = self.process.communicate(timeout=60)
+        os.close(self.commands)
+        os.close(self.answers)
+
+
+@contextlib.contextmanager
+def _sampling(pid, recording):
+    perf = _Perf(pid, recording)
+    try:
+        perf.wait_until_recording()
+        yield perf
+    finally:
+        perf.stop()
 
 
 def _perf_stacks(recording):
-    script = _run(["perf", "script", "-i", str(recording), "--fields", "comm,ip,sym,dso"])
+    script = _run(["perf", "script", "-i", str(recording), "--no-inline", "--fields", "comm,ip,sym,dso"])
     return stacks.of_perf_script(script.stdout)
 
 
@@ -100,10 +138,10 @@ def _traced_by_perf(apus, load, seconds, folder):
     with rig.serving(apus) as server:
         command = ["perf", "trace", "--summary", "-o", str(trace), "-p", str(server.process.pid)]
         perf = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.5)  # perf says nothing when it has attached.
+        time.sleep(1)  # perf says nothing when it has attached.
         report = load.run(server, seconds)
         if perf.poll() is None:
-            perf.send_signal(2)
+            perf.send_signal(signal.SIGINT)
         perf.wait(timeout=30)
     counts = stacks.collections.Counter()
     if trace.exists():

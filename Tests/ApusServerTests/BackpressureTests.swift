@@ -1,0 +1,108 @@
+// What the server does when a peer gives more than it takes, or when there are more peers than it was told to have.
+
+import ApusReactor
+import ApusServer
+import ApusWire
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct BackpressureTests {
+    private static let textByteCount = 1_000
+    private static let requestCount = 8_000
+
+    private static func request(_ index: Int) -> Message {
+        .echo("\(index) " + String(repeating: "x", count: textByteCount))
+    }
+
+    /// Over a UNIX socket the kernel's share is small and fixed, so the bound is tight.
+    @Test(arguments: RingTier.allCases)
+    func aSlowReaderIsNotReadFurtherThanTheLimits(_ tier: RingTier) async throws {
+        let folder = try TemporaryFolder()
+        let outstanding = 64 << 10
+        try await withServer(tier) { server in
+            server.configuration.listeners[0].address = "unix:" + folder.file("s")
+            server.configuration.outstandingByteCountMax = outstanding
+            server.configuration.stalledWriteTimeout = .seconds(60)
+        } _: { server in
+            let peer = try server.connect()
+            let bytes = (0..<Self.requestCount).map(Self.request).flatMap(PacketEncoder.encode)
+            let sent = try Self.sendUntilPaused(bytes, peer, server)
+            #expect(sent < bytes.count)
+            // Replies that wait, requests that wait, and a socket buffer each way: what was sent before the server
+            // stopped to read, and what the kernel had received by then.
+            let socketBuffer = 212_992
+            let bound = outstanding + Self.textByteCount + (64 << 10) + 2 * socketBuffer
+            #expect(server.metrics.bytesReceived <= UInt64(bound))
+            try Self.readAll(peer, rest: Array(bytes[sent...]))
+        }
+    }
+
+    @Test(arguments: RingTier.allCases)
+    func aSlowReaderOverTCPMissesNothing(_ tier: RingTier) async throws {
+        try await withServer(tier) { server in
+            server.configuration.outstandingByteCountMax = 64 << 10
+            server.configuration.stalledWriteTimeout = .seconds(60)
+        } _: { server in
+            let peer = try server.connect(receiveBufferByteCount: 8_192)
+            let bytes = (0..<Self.requestCount).map(Self.request).flatMap(PacketEncoder.encode)
+            let sent = try Self.sendUntilPaused(bytes, peer, server)
+            try Self.readAll(peer, rest: Array(bytes[sent...]))
+        }
+    }
+
+    private static func sendUntilPaused(_ bytes: [UInt8], _ peer: Peer, _ server: RunningServer) throws -> Int {
+        var sent = 0
+        repeat {
+            sent += try peer.sendUntilStalled(Array(bytes[sent...]))
+        } while server.metrics.pauses == 0 && sent < bytes.count
+        #expect(eventually { server.metrics.pauses > 0 })
+        return sent
+    }
+
+    private static func readAll(_ peer: Peer, rest: [UInt8]) throws {
+        let sending = Background { try peer.send(bytes: rest) }
+        var wrong = 0
+        for index in 0..<requestCount where try peer.read() != request(index) { wrong += 1 }
+        #expect(wrong == 0)
+        try sending.value()
+        #expect(try peer.request(.echo("awake")) == .echo("awake"))
+    }
+
+    @Test(arguments: RingTier.allCases)
+    func oneConnectionMoreThanAllowedIsClosedAtOnce(_ tier: RingTier) async throws {
+        try await withServer(tier) { server in
+            server.configuration.maxConnections = 2
+            server.configuration.shards = 2
+        } _: { server in
+            let first = try server.connect()
+            let second = try server.connect()
+            #expect(try first.request(.ping) == .pong)
+            #expect(try second.request(.ping) == .pong)
+            #expect(try server.connect().read() == nil)
+            #expect(server.refused(.connectionLimit))
+
+            first.close()
+            #expect(eventually { server.metrics.openConnections == 1 })
+            #expect(try server.connect().request(.echo("in")) == .echo("in"))
+            #expect(try second.request(.echo("still")) == .echo("still"))
+        }
+    }
+
+    /// A shard whose buffers are all in use closes who needs one more, and nobody else.
+    @Test func theMemoryBudgetClosesWhoNeedsMore() async throws {
+        try await withServer(.newest) { server in
+            server.configuration.payloadByteCountMax = 256 << 10
+            server.configuration.memoryBudgetPerShard = 2 << 20
+        } _: { server in
+            let other = try server.connect()
+            #expect(try other.request(.ping) == .pong)
+            let unfinished = PacketEncoder.encode(.echo(String(repeating: "x", count: 200_000))).dropLast()
+            let peers = try (0..<16).map { _ in try server.connect() }
+            for peer in peers { try peer.send(bytes: Array(unfinished)) }
+            #expect(eventually { server.metrics.closed[.memoryBudget] ?? 0 > 0 })
+            #expect(try other.request(.echo("here")) == .echo("here"))
+            peers.forEach { $0.close() }
+            #expect(eventually { server.metrics.openConnections == 1 })
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// What the command says when it is asked for help, or asked wrongly.
+
+import Foundation
+import Testing
+
+@Suite struct UsageTests {
+    static let verbs: [[String]] = [
+        [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
+        ["bench", "idle"], ["version"],
+    ]
+
+    @Test(arguments: verbs)
+    func everyVerbHasHelpWithAnExample(verb: [String]) async throws {
+        let help = try await Command.run(verb + ["--help"])
+        #expect((help.status, help.complaint) == (0, ""))
+        #expect(help.lines.contains { $0.hasPrefix("  apus \(verb.joined(separator: " "))") || $0.contains("| apus ") })
+    }
+
+    @Test func theDocumentNamesEveryFlag() async throws {
+        let document = try String(contentsOf: UsageTests.repository.appendingPathComponent("docs/cli.md"), encoding: .utf8)
+        for verb in UsageTests.verbs {
+            let help = try await Command.run(verb + ["--help"])
+            for flag in help.text.matches(of: /--[a-z-]+/) {
+                #expect(document.contains("`\(flag.output)"), "docs/cli.md lacks \(flag.output) of \(verb)")
+            }
+        }
+    }
+
+    private static let repository = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    @Test func theVersionIsANumber() async throws {
+        let version = try await Command.run("version")
+        #expect(version.status == 0)
+        #expect(version.text.wholeMatch(of: /apus \d+\.\d+\.\d+\n/) != nil)
+        let object = try await Command.run("version", "--json").object()
+        #expect("apus \(object["version"] as? String ?? "")\n" == version.text)
+    }
+
+    @Test(arguments: [
+        ["no-such-verb"], ["serve", "--no-such-flag"], ["serve", "stray"], ["echo"], ["send"], ["ping", "--count"],
+        ["ping", "--count", "0"], ["ping", "--interval", "5q"], ["ping", "--timeout", "-5s"], ["ping", "--timeout", "s"],
+        ["ping", "--timeout", "99999999999999999999s"], ["ping", "--timeout", "9223372036854775807m"],
+        ["serve", "--shards", "many"], ["serve", "--unknown-command", "shout"], ["serve", "--max-payload-size", "1MB"],
+        ["bench", "idle"], ["bench", "packet", "--seconds", "long"],
+    ])
+    func whatCannotBeReadIsAUsageError(arguments: [String]) async throws {
+        let finished = try await Command.run(arguments)
+        #expect((finished.status, finished.text) == (2, ""))
+        #expect(finished.complaint.contains("Error: "))
+    }
+
+    @Test func securityNamesWhatThereIs() async throws {
+        let serve = try await Command.run("serve", "--security", "tls")
+        #expect(serve.status == 2)
+        #expect(serve.complaint.contains("'tls'"))
+        #expect(serve.complaint.contains("none"))
+    }
+
+    @Test(arguments: [
+        (["--shards", "0"], "shards: 1 to 256, found 0"),
+        (["--max-connections", "0"], "max_connections"),
+        (["--address", "localhost"], "has no port"),
+        (["--address", "unix:"], "names no path"),
+        (["--address", "::1:9000"], "brackets"),
+        // Two thousand minutes, so the unit was read.
+        (["--connection-timeout", "2000m"], "found 120000.0 seconds"),
+        (["--idle-timeout", "0ms"], "idle_timeout"),
+        (["--heartbeat-interval", "0"], "heartbeat_interval"),
+        (["--shutdown-timeout", "172800s"], "shutdown_timeout"),
+        (["--max-outstanding-bytes", "1KiB"], "max_outstanding_bytes: 4096 to"),
+        (["--max-payload-size", "17MiB"], "found \(17 << 20)"),
+    ])
+    func whatCannotBeServedIsAnInvalidConfiguration(flags: [String], problem: String) async throws {
+        let serve = try await Command.run(["serve"] + flags)
+        #expect((serve.status, serve.text) == (3, ""))
+        #expect(serve.complaint.contains(problem))
+    }
+
+    @Test func allProblemsAreToldTogether() async throws {
+        let serve = try await Command.run("serve", "--shards", "0", "--max-connections", "0")
+        #expect(serve.complaint.contains("shards"))
+        #expect(serve.complaint.contains("max_connections"))
+    }
+
+    @Test func anAddressThatCannotBeReadIsInvalidEverywhere() async throws {
+        for verb in [["ping"], ["echo", "x"], ["send", "--command", "X"], ["bench", "packet"], ["bench", "connect"]] {
+            let finished = try await Command.run(verb + ["--address", "nowhere"])
+            #expect(finished.status == 3, "\(verb)")
+            #expect(finished.complaint.contains("nowhere"))
+        }
+    }
+
+    @Test func nobodyListensIsARuntimeFailure() async throws {
+        for verb in [["ping"], ["echo", "x"], ["send", "--command", "X"], ["bench", "packet"], ["bench", "connect"]] {
+            let finished = try await Command.run(verb + ["--address", "unix:/nonexistent/apus.sock"])
+            #expect(finished.status == 1, "\(verb)")
+            #expect(finished.complaint.contains("unix:/nonexistent/apus.sock"))
+        }
+    }
+}
