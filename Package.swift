@@ -26,7 +26,8 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        .systemLibrary(name: "CURing", path: "CShims/CURing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+        .systemLibrary(
+            name: "CURing", path: "CShims/CURing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
 
         .target(name: "ApusWire", swiftSettings: strict),
         .target(name: "ApusReactor", dependencies: ["CURing"], swiftSettings: strict),
@@ -46,7 +47,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        .target(name: "TestSupport", dependencies: ["ApusReactor", "ApusWire"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["ApusReactor", "ApusWire"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ApusWireTests",
             dependencies: ["ApusWire", "TestSupport"],
@@ -60,7 +66,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "SimulationTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
-        .testTarget(name: "ApusLoadTests", dependencies: ["ApusLoad", "ApusServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusLoadTests",
+            dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

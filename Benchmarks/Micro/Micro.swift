@@ -37,9 +37,9 @@ struct Micro {
     private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
     private static func count(_ arguments: [String]) throws {
-        guard arguments.count == 2, let micro = MicroCase(rawValue: arguments[0]), let packets = Int(arguments[1]) else {
-            return usage()
-        }
+        guard arguments.count == 2, let packets = Int(arguments[1]),
+            let micro = MicroCase(rawValue: arguments[0])
+        else { return usage() }
         let rig = try SessionRig()
         print(micro.run(packets: packets, micro.packets, rig))
     }

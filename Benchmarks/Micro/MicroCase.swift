@@ -47,7 +47,8 @@ enum MicroCase: String, CaseIterable {
         let decoder = PacketDecoder()
         var offset = 0
         while case .packet(let payload) = decoder.step(bytes, at: offset) {
-            guard case .message(let layout) = MessageDecoder.step(bytes.extracting(payload)), layout.kind == .echo else {
+            let step = MessageDecoder.step(bytes.extracting(payload))
+            guard case .message(let layout) = step, layout.kind == .echo else {
                 preconditionFailure("the packets are valid")
             }
             offset = payload.upperBound

@@ -1,5 +1,5 @@
-// Why a connection ended, a connection was refused, or something was dropped. Every such event has exactly one reason and
-// is counted under it.
+// Why a connection ended, a connection was refused, or something was dropped. Every such event has exactly one reason
+// and is counted under it.
 
 import ApusWire
 

@@ -1,4 +1,5 @@
-// One connection's state in its shard: a value in a slab slot. It never calls the ring; `Shard.settle` reads it and acts.
+// One connection's state in its shard: a value in a slab slot. It never calls the ring; `Shard.settle` reads it and
+// acts.
 
 import ApusReactor
 

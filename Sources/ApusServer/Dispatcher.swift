@@ -1,4 +1,5 @@
-// Who answers what. Registrations are collected here before the server starts; each shard then freezes a copy of its own.
+// Who answers what. Registrations are collected here before the server starts; each shard then freezes a copy of its
+// own.
 
 import ApusWire
 

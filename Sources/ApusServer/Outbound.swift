@@ -76,8 +76,8 @@ package struct Outbound: BitwiseCopyable {
         gatheredByteCount = 0
     }
 
-    /// The kernel took `byteCount` bytes; the buffer goes back to the pool when it took them all. Returns whether it took
-    /// fewer than it was given; the next send goes on from there.
+    /// The kernel took `byteCount` bytes; the buffer goes back to the pool when it took them all. Returns whether it
+    /// took fewer than it was given; the next send goes on from there.
     @inline(__always)
     package mutating func sent(_ byteCount: Int, pool: inout BufferPool) -> Bool {
         let isShort = byteCount < inFlightByteCount

@@ -68,8 +68,8 @@ public struct Reply: ~Copyable {
     /// Close the connection once this reply, and all before it, have been sent.
     public mutating func close() { closing = closing ?? .handler }
 
-    /// Send a message to any connection, from the loop of this one. A connection that is gone gets nothing, and a lane to
-    /// another shard that is full drops it; both are counted.
+    /// Send a message to any connection, from the loop of this one. A connection that is gone gets nothing, and a lane
+    /// to another shard that is full drops it; both are counted.
     public mutating func push(_ message: Message, to token: ConnectionToken) {
         state.pointee.push(PacketEncoder.encode(message), to: token)
     }
@@ -87,8 +87,8 @@ public struct Reply: ~Copyable {
         connection.pointee.outbound.commit(byteCount)
     }
 
-    /// Room for a header and `payloadByteCount` bytes. Nil, and the connection ends, when no buffer is left or no packet
-    /// can be that long.
+    /// Room for a header and `payloadByteCount` bytes. Nil, and the connection ends, when no buffer is left or no
+    /// packet can be that long.
     @inline(__always)
     private mutating func reserve(_ payloadByteCount: Int) -> UnsafeMutableRawPointer? {
         guard payloadByteCount <= PacketFormat.payloadByteCountMax else {

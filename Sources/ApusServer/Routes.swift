@@ -1,4 +1,5 @@
-// A shard's frozen copy of the dispatcher: tables that are only read. Finding a route takes no lock, no reference count.
+// A shard's frozen copy of the dispatcher: tables that are only read. Finding a route takes no lock, no reference
+// count.
 
 import ApusWire
 
@@ -41,17 +42,29 @@ struct Route: ~Copyable {
         case .async(let async): (action, handler, asyncHandler) = (.handleAsync, { _, _, _ in }, async)
         }
     }
+
+    /// The same handler for another kind of message: it shares what its factory made.
+    init(sharing route: borrowing Route) {
+        (action, handler, asyncHandler) = (route.action, route.handler, route.asyncHandler)
+    }
 }
 
 package struct Routes: ~Copyable {
     private let kinds: UnsafeMutablePointer<Route>
     private let commands: CommandTable
     let packetHandler: PacketHandler?
+    /// Without security they mean nothing: they go where unknown messages go.
+    private static let handshakes: [MessageKind] = [.handshakeInit, .handshakeResponse, .handshakeConfirm]
 
     package init(_ dispatcher: Dispatcher, systemAliases: Bool, shard: Int) {
         kinds = .allocate(capacity: MessageKind.allCases.count)
-        for kind in MessageKind.allCases {
+        for kind in MessageKind.allCases where !Routes.handshakes.contains(kind) {
             (kinds + Int(kind.rawValue)).initialize(to: Routes.route(for: kind, dispatcher, shard: shard))
+        }
+        // Not by their registration: its factory would be called once for each of them.
+        for kind in Routes.handshakes {
+            let unknown = kinds + Int(MessageKind.unknown.rawValue)
+            (kinds + Int(kind.rawValue)).initialize(to: Route(sharing: unknown.pointee))
         }
         commands = CommandTable(dispatcher, systemAliases: systemAliases, shard: shard)
         packetHandler = dispatcher.packetHandler?(shard)

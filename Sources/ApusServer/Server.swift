@@ -34,9 +34,9 @@ public struct Server: Sendable {
 
     public init(_ configuration: ServerConfiguration) { self.configuration = configuration }
 
-    /// Bind all listeners and start all shards. The process's descriptor limit is raised as far as it may be, and where it
-    /// is lower than `maxConnections` asks for, it bounds the connections. When it returns, connections are accepted; when it throws, nothing is
-    /// left behind.
+    /// Bind all listeners and start all shards. The process's descriptor limit is raised as far as it may be, and where
+    /// it is lower than `maxConnections` asks for, it bounds the connections. When it returns, connections are
+    /// accepted; when it throws, nothing is left behind.
     public func start() throws(ServerError) -> ServerHandle {
         let problems = configuration.problems()
         guard problems.isEmpty else { throw .invalidConfiguration(problems) }

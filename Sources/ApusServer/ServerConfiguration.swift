@@ -71,27 +71,13 @@ public struct ServerConfiguration: Sendable {
     public init(address: String) { self.init(listeners: [ListenerConfiguration(address: address)]) }
 
     /// Every mistake in the configuration, in words; empty when there is none.
-    public func problems() -> [String] {
+    public func problems() -> [String] { listenerProblems + countProblems + durationProblems }
+
+    private var listenerProblems: [String] {
         var problems: [String] = []
-        func require(_ holds: Bool, _ problem: @autoclosure () -> String) { if !holds { problems.append(problem()) } }
-        require(!listeners.isEmpty, "listeners: name at least one")
-        require(listeners.count <= 64, "listeners: at most 64, found \(listeners.count)")
-        require(Set(listeners.map(\.name)).count == listeners.count, "listeners: names must differ")
-        require((1...256).contains(shards), "shards: 1 to 256, found \(shards)")
-        require(
-            (1...Limits.connectionsMax).contains(maxConnections),
-            "max_connections: 1 to \(Limits.connectionsMax), found \(maxConnections)")
-        require((1...4096).contains(backpressureLimit), "backpressure_limit: 1 to 4096, found \(backpressureLimit)")
-        require(
-            (1...PacketFormat.payloadByteCountMax).contains(payloadByteCountMax),
-            "max_payload_size: 1 to \(PacketFormat.payloadByteCountMax) bytes, found \(payloadByteCountMax)")
-        require(
-            (4096...(1 << 30)).contains(outstandingByteCountMax),
-            "max_outstanding_bytes: 4096 to \(1 << 30), found \(outstandingByteCountMax)")
-        require(
-            memoryBudgetPerShard >= Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax),
-            "memory_budget: at least "
-                + "\(Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax)) bytes for this max_payload_size")
+        if listeners.isEmpty { problems.append("listeners: name at least one") }
+        if listeners.count > 64 { problems.append("listeners: at most 64, found \(listeners.count)") }
+        if Set(listeners.map(\.name)).count != listeners.count { problems.append("listeners: names must differ") }
         for listener in listeners {
             do throws(AddressError) {
                 _ = try SocketAddress(parsing: listener.address)
@@ -99,10 +85,28 @@ public struct ServerConfiguration: Sendable {
                 problems.append("listener \(listener.name): \(error)")
             }
         }
-        for (name, duration) in durations where !(Duration.milliseconds(1)...(.seconds(86_400))).contains(duration) {
-            problems.append("\(name): 1 ms to 1 day, found \(duration)")
-        }
         return problems
+    }
+
+    private var countProblems: [String] {
+        let budgetMin = Limits.memoryBudgetMin(payloadByteCountMax: payloadByteCountMax)
+        let counts: [(name: String, value: Int, range: ClosedRange<Int>)] = [
+            ("shards", shards, 1...256),
+            ("max_connections", maxConnections, 1...Limits.connectionsMax),
+            ("backpressure_limit", backpressureLimit, 1...4096),
+            ("max_payload_size", payloadByteCountMax, 1...PacketFormat.payloadByteCountMax),
+            ("max_outstanding_bytes", outstandingByteCountMax, 4096...(1 << 30)),
+            ("memory_budget", memoryBudgetPerShard, budgetMin...Int.max),
+        ]
+        return counts.filter { !$0.range.contains($0.value) }.map { name, value, range in
+            let most = range.upperBound == .max ? "or more" : "to \(range.upperBound)"
+            return "\(name): \(range.lowerBound) \(most), found \(value)"
+        }
+    }
+
+    private var durationProblems: [String] {
+        durations.filter { !(Duration.milliseconds(1)...(.seconds(86_400))).contains($0.1) }
+            .map { name, duration in "\(name): 1 ms to 1 day, found \(duration)" }
     }
 
     private var durations: [(String, Duration)] {

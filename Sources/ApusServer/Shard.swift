@@ -34,7 +34,9 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     package var io: IO
     package let state: UnsafeMutablePointer<ShardState>
     package var timers: TimerWheel
-    package var listeners: [ShardListener]
+    package var listeners: [ShardListener]  // tidy: as long as it was at start
+    /// Something happened to a listener in this turn.
+    var isListenerTouched = true
     /// This shard waits for its inbox.
     package var isAwaitingWake = false
     var isStopping = false
@@ -110,7 +112,7 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
     private mutating func flush() {
         while let slot = state.pointee.popTouched() { settle(slot) }
-        for index in listeners.indices { settleListener(index) }
+        if isListenerTouched { settleListeners() }
         ringDoorbells()
     }
 

@@ -10,7 +10,10 @@ extension Shard where IO: ~Copyable {
 
     mutating func accepted(_ completion: Completion) {
         let index = Int(completion.token.slot)
-        if !completion.hasMore { listeners[index].isAccepting = false }
+        if !completion.hasMore {
+            listeners[index].isAccepting = false
+            isListenerTouched = true
+        }
         guard completion.result >= 0 else { return acceptFailed(-completion.result, index) }
         admit(Descriptor(completion.result), index)
     }
@@ -64,8 +67,13 @@ extension Shard where IO: ~Copyable {
         }
     }
 
+    mutating func settleListeners() {
+        isListenerTouched = false
+        for index in listeners.indices { settleListener(index) }
+    }
+
     /// An accept that ended starts again, unless it waits for descriptors; a listener that is no longer wanted closes.
-    mutating func settleListener(_ index: Int) {
+    private mutating func settleListener(_ index: Int) {
         guard !listeners[index].isAccepting, !listeners[index].isClosed else { return }
         if isStopping || state.pointee.isDraining {
             io.closeNow(listeners[index].descriptor)
@@ -77,6 +85,7 @@ extension Shard where IO: ~Copyable {
 
     /// Stop accepting; `settleListener` closes each listener once the kernel has let go of its accept.
     mutating func stopAccepting() {
+        isListenerTouched = true
         for index in listeners.indices where listeners[index].isAccepting {
             io.cancel(Token(.accept, slot: UInt32(index)), token: Token(.cancel, slot: UInt32(index)))
         }

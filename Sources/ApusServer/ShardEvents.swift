@@ -38,11 +38,11 @@ extension Shard where IO: ~Copyable {
         guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
-        // The drain's deadline gave up on it. Counting wraps; the difference does not.
-        guard sequence &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding else {
-            return state.pointee.counters.count(DropReason.replyForGoneConnection)
-        }
         guard sequence == connection.pointee.asyncAnswered || io.plants(.reorderedAsyncReplies) else {
+            // The drain's deadline may have given up on it. Counting wraps; the difference does not.
+            guard sequence &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding else {
+                return state.pointee.counters.count(DropReason.replyForGoneConnection)
+            }
             return state.pointee.asyncReplies.keep(packet, for: token, sequence: sequence)
         }
         write(packet, token.slot, connection)
@@ -102,6 +102,8 @@ extension Shard where IO: ~Copyable {
 
     /// The deadline has passed: what is written is sent, the rest is cut off. A second time, everything is.
     mutating func forceDrain() {
+        if isForced { return stop() }
+        isForced = true
         forEachConnection { shard, slot, connection in
             guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
             shard.state.pointee.shared.countForced()
@@ -112,8 +114,6 @@ extension Shard where IO: ~Copyable {
             connection.pointee.reason = .drainForced
             shard.state.pointee.touch(slot)
         }
-        if isForced { return stop() }
-        isForced = true
         timers.schedule(timerID(.drainDeadline), at: state.pointee.now + Limits.lingerTimeout)
     }
 

@@ -11,9 +11,7 @@ enum MailKind: UInt8 {
 }
 
 extension ShardState {
-    private var hasPeers: Bool { shared.entries.count > 1 }
-
-    private var peers: some Sequence<Int> { shared.entries.indices.lazy.filter { [index] in $0 != Int(index) } }
+    private var hasPeers: Bool { shardCount > 1 }
 
     /// A connection begins on another shard. Its place there is counted already.
     mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
@@ -35,7 +33,7 @@ extension ShardState {
 
     /// A packet for a connection of another shard, on the data lane: full, it drops and counts.
     mutating func post(_ packet: [UInt8], to token: ConnectionToken) {
-        guard Int(token.shard) < shared.entries.count else { return counters.count(DropReason.pushForGoneConnection) }
+        guard Int(token.shard) < shardCount else { return counters.count(DropReason.pushForGoneConnection) }
         let outbox = shared.mail.outbox(from: Int(index), to: Int(token.shard))
         guard outbox.post(destination: token.bits, bytes: packet.span.bytes) else {
             return counters.count(DropReason.pushLaneFull)
@@ -47,8 +45,14 @@ extension ShardState {
     func sleepLimit(_ earliest: Instant) -> Instant {
         guard hasPeers else { return earliest }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        let waits = peers.contains { shared.mail.outbox(from: Int(index), to: $0).hasPending }
-        return waits ? min(earliest, now + .millisecond) : earliest
+        return hasPendingMail ? min(earliest, now + .millisecond) : earliest
+    }
+
+    private var hasPendingMail: Bool {
+        for target in 0..<shardCount where target != Int(index) {
+            if shared.mail.outbox(from: Int(index), to: target).hasPending { return true }
+        }
+        return false
     }
 
     func wakeUp() {
@@ -78,9 +82,10 @@ extension SharedState {
 extension Shard where IO: ~Copyable {
     /// Take in what other shards left here.
     mutating func collectMail() {
-        let mail = state.pointee.shared.mail
-        for source in 0..<mail.shardCount where source != Int(state.pointee.index) {
-            let inbox = mail.inbox(from: source, to: Int(state.pointee.index))
+        let index = Int(state.pointee.index)
+        for source in 0..<state.pointee.shardCount where source != index {
+            // Reached through the state each time: a reference held in a variable would be retained every turn.
+            let inbox = state.pointee.shared.mail.inbox(from: source, to: index)
             if inbox.isEmpty { continue }
             inbox.drain { [state] destination, packet in
                 state.pointee.deliver(packet, to: ConnectionToken(bits: destination))
@@ -98,16 +103,15 @@ extension Shard where IO: ~Copyable {
 
     /// Move what waited behind full lanes, then wake whoever sleeps on this turn's mail.
     mutating func ringDoorbells() {
-        let mail = state.pointee.shared.mail
         let index = Int(state.pointee.index)
-        for target in 0..<mail.shardCount where target != index {
-            let outbox = mail.outbox(from: index, to: target)
+        for target in 0..<state.pointee.shardCount where target != index {
+            let outbox = state.pointee.shared.mail.outbox(from: index, to: target)
             guard outbox.hasPending else { continue }
             outbox.flushPending()
             state.pointee.doorbells.insert(UInt8(target))
         }
         while let target = state.pointee.doorbells.popFirst() {
-            guard mail.needsDoorbell(Int(target)) else { continue }
+            guard state.pointee.shared.mail.needsDoorbell(Int(target)) else { continue }
             state.pointee.counters.doorbells.add()
             let ring = state.pointee.shared.entries[Int(target)].ring.load(ordering: .acquiring)
             io.ringDoorbell(

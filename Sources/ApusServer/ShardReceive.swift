@@ -1,5 +1,5 @@
-// From the kernel's bytes to answers: a lease comes in, whole packets are answered where they lie, the rest is kept, the
-// lease goes back.
+// From the kernel's bytes to answers: a lease comes in, whole packets are answered where they lie, the rest is kept,
+// the lease goes back.
 
 import ApusReactor
 import ApusWire

@@ -11,7 +11,7 @@ package struct ShardSettings: Sendable {
     package var dispatcher: Dispatcher
     package var unknownCommand: UnknownCommand
     package var systemAliases: Bool
-    package var listenerNames: [String]
+    package var listenerNames: [String]  // tidy: settings, before the loop runs
     package var counters: ShardCounters
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
@@ -37,6 +37,7 @@ package struct ShardState: ~Copyable {
     package let limits: Limits
     package let counters: ShardCounters
     package let shared: SharedState
+    let shardCount: Int
     package let inbox: Inbox<ShardEvent>
     package var slab: Slab
     package var pool: BufferPool
@@ -44,7 +45,7 @@ package struct ShardState: ~Copyable {
     let routes: Routes
     let decoder: PacketDecoder
     let unknownCommand: UnknownCommand
-    let listenerNames: [String]
+    let listenerNames: [String]  // tidy: fixed at start, read by handlers that ask
     /// The time of this turn.
     package var now: Instant
     package var isDraining = false
@@ -61,6 +62,7 @@ package struct ShardState: ~Copyable {
         limits = settings.limits
         counters = settings.counters
         shared = settings.shared
+        shardCount = settings.shared.entries.count
         inbox = settings.inbox
         slab = Slab(capacity: settings.limits.connections)
         routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))

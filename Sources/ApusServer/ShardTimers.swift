@@ -20,7 +20,7 @@ extension Shard where IO: ~Copyable {
             return expireConnection(id)
         }
         switch timer {
-        case .acceptAgain: break  // The turn it caused settles the listeners.
+        case .acceptAgain: isListenerTouched = true
         case .drainDeadline: forceDrain()
         }
     }
@@ -29,7 +29,9 @@ extension Shard where IO: ~Copyable {
         guard state.pointee.slab.isOccupied(slot) else { return }
         let connection = state.pointee.slab[slot]
         if let reason = overdue(connection) {
-            if reason == .idleTimeout { finish(slot, connection, reason) } else { abort(slot, connection, reason) }
+            // An idle peer is told with a FIN; one that lingers after that has had its time.
+            let isTold = reason == .idleTimeout && connection.pointee.phase == .open
+            if isTold { finish(slot, connection, reason) } else { abort(slot, connection, reason) }
         } else if isHeartbeatDue(connection) {
             ping(slot, connection)
         }

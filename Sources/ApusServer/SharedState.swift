@@ -1,5 +1,5 @@
-// The little that all shards of a server share: the count of connections, what each shard counts and how to wake it. All
-// of it is atomic or fixed.
+// The little that all shards of a server share: the count of connections, what each shard counts and how to wake it.
+// All of it is atomic or fixed.
 
 import ApusReactor
 import Synchronization

@@ -73,7 +73,7 @@ import Testing
                 while true { try peer.send(.echo(String(repeating: "x", count: 100_000))) }
             }
             #expect(server.closed(.stalledWrite))
-            #expect(throws: PeerError.self) { try requests.value() as Never }
+            #expect(throws: PeerError.self) { try requests.value() }
         }
     }
 }

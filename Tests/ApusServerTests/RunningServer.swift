@@ -17,6 +17,12 @@ struct RunningServer {
         try Peer(to: address, receiveBufferByteCount: receiveBufferByteCount)
     }
 
+    /// Send one message on a connection of its own and read the next.
+    func ask(_ message: Message, at address: String? = nil) throws -> Message? {
+        let peer = try Peer(to: address ?? self.address)
+        return try peer.request(message)
+    }
+
     /// Whether, in the end, exactly so many connections were closed for this reason.
     func closed(_ reason: CloseReason, _ count: UInt64 = 1) -> Bool {
         eventually { metrics.closed[reason] ?? 0 >= count } && metrics.closed[reason] == count

@@ -29,13 +29,14 @@ extension Simulation {
 
     private func isJustified(_ reason: CloseReason, _ client: ModelClient) -> Bool {
         switch reason {
-        case .peerFinished: client.hasFinished && !client.isTruncating
-        case .drained: client.hasFinished && !client.isTruncating && endedAt != .never
-        case .truncated: client.hasFinished && client.isTruncating
+        // A reset that a send has reported looks like a FIN to the receive.
+        case .peerFinished: client.hasReset || client.hasFinished && !client.isTruncating
+        case .drained: client.hasReset || client.hasFinished && !client.isTruncating && endedAt != .never
+        case .truncated: client.hasReset || client.hasFinished && client.isTruncating
         case .disconnect, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
             .handler:
             client.lastReason == reason
-        case .reset: client.state == .ended(.ownReset)
+        case .reset: client.hasReset
         case .firstByteTimeout: isLateToSpeak(client)
         case .idleTimeout: isIdle(client)
         case .deadPeer: isDead(client)
@@ -54,13 +55,14 @@ extension Simulation {
 
     private func isIdle(_ client: ModelClient) -> Bool {
         guard let timeout = plan.configuration.idleTimeout else { return false }
-        return kernel.now >= client.sinceArrival(client.lastMessage) + Nanoseconds(timeout)
+        return kernel.now >= client.lastMessage(before: Instant(nanoseconds: kernel.now.nanoseconds - Simulation.slack)) + Nanoseconds(timeout)
     }
 
     /// Nothing came from it for four intervals, and it is not one that would have answered a PING.
     private func isDead(_ client: ModelClient) -> Bool {
         guard let interval = plan.configuration.heartbeatInterval else { return false }
-        guard kernel.now >= client.sinceArrival(client.lastWrite) + 4 * Nanoseconds(interval) else { return false }
+        let lastWrite = client.lastWrite == .never ? client.arrival : client.lastWrite
+        guard kernel.now >= lastWrite + 4 * Nanoseconds(interval) else { return false }
         let answers = client.manners.isAttentive && client.state == .connected
         return !answers || plan.weather.latencyMax > 2 * .millisecond
     }

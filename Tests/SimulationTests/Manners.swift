@@ -35,6 +35,8 @@ struct Manners {
         if random.chance(perMille: 250) {
             manners.sulksPerMille = random.choice([20, 200])
             manners.sulkMax = random.choice([500 * .millisecond, 3 * .second, 8 * .second])
+            // Otherwise it would never be done with answering PINGs.
+            manners.writeMax = max(manners.writeMax, 100)
         }
         manners.answersPings = random.chance(perMille: 900)
         manners.leavesWhenTold = random.chance(perMille: 850)

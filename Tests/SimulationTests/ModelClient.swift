@@ -45,7 +45,7 @@ final class ModelClient: SocketPeer {
     private var requestEnds: [Int] = []
     private(set) var firstWrite = Instant.never
     private(set) var lastWrite = Instant.never
-    private(set) var lastMessage = Instant.never
+    private var messages: [Instant] = []
     private(set) var longestSulk: Nanoseconds = 0
     /// When it last got on in any way; a sulk ends in the future.
     private(set) var lastProgress: Instant
@@ -168,7 +168,7 @@ extension ModelClient {
         lastWrite = kernel.now
         if firstWrite == .never { firstWrite = kernel.now }
         while requestsWritten < requestEnds.count, requestEnds[requestsWritten] <= writtenByteCount {
-            if script.requests[requestsWritten].isMessage { lastMessage = kernel.now }
+            if script.requests[requestsWritten].isMessage { messages.append(kernel.now) }
             requestsWritten += 1
         }
         return true
@@ -306,8 +306,12 @@ extension ModelClient {
         return false
     }
 
-    /// The later of an event's time and that of the connection's beginning; `.never` is an event that did not happen.
-    func sinceArrival(_ time: Instant) -> Instant { time == .never ? arrival : max(time, arrival) }
+    var hasReset: Bool { state == .ended(.ownReset) }
+
+    /// When the last message was written that the server must have seen; without one, when the connection began.
+    func lastMessage(before time: Instant) -> Instant {
+        messages.last { $0 <= time } ?? arrival
+    }
 
     var repliesDueForWritten: Int { repliesBehind[requestsWritten] }
 }

@@ -55,6 +55,7 @@ final class Simulation {
         shard.start()
         while kernel.violation == nil, !shard.isDone {
             shard.turn()
+            trace()
             checkTurn()
             startAnswers()
             endWhenSettled()
@@ -179,6 +180,19 @@ extension Simulation {
                 .noProgress,
                 "\(client.name) waits with \(client.repliesReceived) of \(client.repliesDue) replies, "
                     + "\(client.script.ending)")
+        }
+    }
+}
+
+import Foundation
+extension Simulation {
+    func trace() {
+        guard ProcessInfo.processInfo.environment["APUS_TRACE"] != nil else { return }
+        print("turn \(kernel.waitCount) at \(Double(kernel.now.nanoseconds) / 1e9)")
+        for client in clients { print("   ", client.name, client.state, client.repliesReceived, client.repliesDue, "of", client.script.replies.count, client.script.ending, client.isSettled, client.manners) }
+        for slot in 0..<UInt32(shard.state.pointee.slab.slotCount) where shard.state.pointee.slab.isOccupied(slot) {
+            let c = shard.state.pointee.slab[slot].pointee
+            print("   slot", slot, c.descriptor, c.phase, c.reason, "r", c.receiving, "s", c.sending, "paused", c.isPaused, "in", c.inbound.byteCount, "out", c.outbound.byteCount, "async", c.asyncRequested, c.asyncAnswered)
         }
     }
 }

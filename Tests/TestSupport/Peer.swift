@@ -98,7 +98,8 @@ extension Peer {
     /// The next message; nil when the server has finished.
     package func read() throws -> Message? {
         guard let packet = try readPacket() else { return nil }
-        return try Message(decoding: packet[PacketFormat.headerByteCount...].span.bytes)
+        let payload = Array(packet.dropFirst(PacketFormat.headerByteCount))
+        return try Message(decoding: payload.span.bytes)
     }
 
     package func read(_ count: Int) throws -> [Message] {

@@ -1,0 +1,92 @@
+// Ten thousand connections that do nothing: the server in a process of its own, since one process may not have the
+// descriptors for both ends.
+
+import ApusReactor
+import ApusWire
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct IdleConnectionsTests {
+    private static let connectionCount = 10_000
+
+    @Test(arguments: RingTier.allCases)
+    func tenThousandConnectionsStayAndLeaveInOrder(_ tier: RingTier) async throws {
+        try await blocking {
+            guard let server = try ServerProcess.start(tier) else { return }
+            defer { server.terminate() }
+            let peers = try (0..<Self.connectionCount).map { index in
+                let peer = try Peer(to: server.address)
+                #expect(try peer.request(.echo("\(index)")) == .echo("\(index)"))
+                return peer
+            }
+            // None was closed for another.
+            for (index, peer) in peers.enumerated() { try peer.send(.echo("\(index)")) }
+            var wrong = 0
+            for (index, peer) in peers.enumerated() where try peer.read() != .echo("\(index)") { wrong += 1 }
+            #expect(wrong == 0)
+
+            server.terminate()
+            for peer in peers {
+                if try peer.read() != .disconnect { wrong += 1 }
+                peer.close()
+            }
+            #expect(wrong == 0)
+            #expect(server.exitCode() == 0)
+        }
+    }
+}
+
+/// `apus serve`, built beside these tests.
+private final class ServerProcess {
+    let address: String
+    private let process: Process
+
+    private init(_ process: Process, _ address: String) {
+        self.process = process
+        self.address = address
+    }
+
+    /// Nil, and a line that says why, where this test cannot run.
+    static func start(_ tier: RingTier) throws -> ServerProcess? {
+        let descriptorLimit = raiseDescriptorLimit()
+        guard descriptorLimit >= 12_000 else {
+            print("skipped: 10,000 connections need 12,000 descriptors (ulimit -n), here are \(descriptorLimit)")
+            return nil
+        }
+        guard let program = try program() else {
+            print("skipped: no program `apus` beside the tests")
+            return nil
+        }
+        let process = Process()
+        process.executableURL = program
+        process.arguments = [
+            "serve", "--address", "127.0.0.1:0", "--shards", "2", "--security", "none", "--max-connections", "11000",
+        ]
+        process.environment = ProcessInfo.processInfo.environment
+            .merging([RingTier.environmentVariable: tier.rawValue]) { $1 }
+        let output = Pipe()
+        process.standardOutput = output
+        // It says there that it drains; a pipe that nobody reads would be one more thing to go wrong.
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        let words = line.split(separator: " ")
+        try #require(words.count > 2 && line.hasPrefix("listening on "), "\(line)")
+        return ServerProcess(process, String(words[2]))
+    }
+
+    /// All products lie in one folder, the tests' own program too.
+    private static func program() throws -> URL? {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let program = URL(filePath: tests).deletingLastPathComponent().appending(path: "apus")
+        return FileManager.default.isExecutableFile(atPath: program.path) ? program : nil
+    }
+
+    func terminate() { if process.isRunning { process.terminate() } }
+
+    func exitCode() -> Int32 {
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+}
