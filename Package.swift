@@ -43,7 +43,7 @@ let package = Package(
         .executableTarget(
             name: "apus-micro",
             dependencies: ["ApusServer", "ApusReactor", "ApusWire"],
-            path: "Benchmarks/Micro",
+            path: "Benchmarks/apus-micro",
             swiftSettings: settings
         ),
 

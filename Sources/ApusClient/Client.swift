@@ -4,14 +4,11 @@
 import ApusReactor
 import ApusWire
 
-/// The messages of `ApusWire`, under a name that a program finds which imports this module only.
-public typealias Message = ApusWire.Message
-
 /// A connection to an NPRO server.
 ///
-/// Any number of tasks may call it at once: their requests leave in the order of the calls, and each gets its own reply.
-/// The protocol's packets carry no number, so replies are paired with requests by their order. When the connection ends,
-/// every call that waits fails at once with the reason, and so does every later one.
+/// Any number of tasks may call it at once: their requests leave in the order of the calls, and each gets its own
+/// reply. The protocol's packets carry no number, so replies are paired with requests by their order. When the
+/// connection ends, every call that waits fails at once with the reason, and so does every later one.
 ///
 ///     let client = try await Client.connect(to: "127.0.0.1:9000")
 ///     let reply = try await client.request(.echo("hello"))
@@ -19,6 +16,9 @@ public typealias Message = ApusWire.Message
 ///
 /// A client that nobody holds any more is closed.
 public final class Client: Sendable {
+    /// For a program that imports this module only.
+    public typealias Message = ApusWire.Message
+
     /// As it was given to `connect`.
     public let address: String
     private let configuration: ClientConfiguration
@@ -67,11 +67,12 @@ public final class Client: Sendable {
 extension Client {
     /// Send a message and wait for its reply.
     ///
-    /// Requests beyond the window wait for earlier replies. If the task is cancelled, only its wait ends: the reply, when
-    /// it comes, is dropped, and later replies still go to their requests.
-    /// - Parameter timeout: how long to wait; `responseTimeout` unless it is given. A shorter one ends this wait, while a
-    ///   request that stays unanswered for `responseTimeout` ends the connection, since nobody could tell whose the next
-    ///   reply is. Servers do not answer commands they do not know: use a connection of their own for doubtful ones.
+    /// Requests beyond the window wait for earlier replies. If the task is cancelled, only its wait ends: the reply,
+    /// when it comes, is dropped, and later replies still go to their requests.
+    /// - Parameter timeout: how long to wait; `responseTimeout` unless it is given. A shorter one ends this wait,
+    ///   while a request that stays unanswered for `responseTimeout` ends the connection, since nobody could tell
+    ///   whose the next reply is. Servers do not answer commands they do not know: use a connection of their own for
+    ///   doubtful ones.
     public func request(_ message: Message, timeout: Duration? = nil) async throws(ClientError) -> Message {
         let reply = Waiter<Message>()
         let within = timeout ?? configuration.responseTimeout
@@ -81,8 +82,8 @@ extension Client {
 
     /// Send a message that is not answered, or whose answer is fetched with `receive()`.
     ///
-    /// Returns when the message is on its way. While a request waits, the next message is its reply: a connection is used
-    /// either with `request`, or with `send` and `receive`.
+    /// Returns when the message is on its way. While a request waits, the next message is its reply: a connection is
+    /// used either with `request`, or with `send` and `receive`.
     public func send(_ message: Message) async throws(ClientError) {
         let sent = Waiter<Void>()
         try post(.say(try utterance(message, .statement(sent))))

@@ -34,7 +34,8 @@ public struct ClientConfiguration: Sendable {
         require(
             (1...PacketFormat.payloadByteCountMax).contains(payloadByteCountMax),
             "payloadByteCountMax: 1 to \(PacketFormat.payloadByteCountMax), found \(payloadByteCountMax)")
-        for (name, duration) in durations where !(Duration.milliseconds(1)...Duration.seconds(86_400)).contains(duration) {
+        let sensible = Duration.milliseconds(1)...Duration.seconds(86_400)
+        for (name, duration) in durations where !sensible.contains(duration) {
             problems.append("\(name): 1 ms to 1 day, found \(duration)")
         }
         return problems

@@ -1,5 +1,5 @@
-// One connection's state on the loop: what the kernel holds, bytes on their way in and out, the session. Only the loop's
-// thread touches it.
+// One connection's state on the loop: what the kernel holds, bytes on their way in and out, the session. Only the
+// loop's thread touches it.
 
 import ApusReactor
 
@@ -66,12 +66,12 @@ final class ClientConnection {
         return candidate
     }
 
-    /// The bytes of the latest candidate; they stay in place until the next.
+    /// The bytes of the latest candidate; they stay in place until the next, and none follows before `connect` is over.
     var targetBytes: UnsafeRawBufferPointer { SocketAddress.bytes(of: target) }
 }
 
-/// Bytes that were received and not consumed: the beginning of a packet. It grows with what arrived, never with what was
-/// announced.
+/// Bytes that were received and not consumed: the beginning of a packet. It grows with what arrived, never with what
+/// was announced.
 struct InboundBytes {
     private var bytes: [UInt8] = []
 
@@ -90,6 +90,7 @@ struct InboundBytes {
     }
 
     private mutating func append(_ span: RawSpan) {
+        // The buffer is read inside the closure only.
         span.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 

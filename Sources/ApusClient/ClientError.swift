@@ -68,7 +68,8 @@ extension ClientError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .invalidAddress(let text, let reason): "\(text) is no address to connect to: \(reason)"
-        case .invalidConfiguration(let problems): "The client's configuration is invalid: \(problems.joined(separator: "; "))."
+        case .invalidConfiguration(let problems):
+            "The client's configuration is invalid: \(problems.joined(separator: "; "))."
         case .connectionRefused(let address):
             "\(address) refused the connection: nobody listens there; start the server or correct the address."
         case .cannotConnect(let address, let reason): "Cannot connect to \(address): \(reason)"
@@ -86,7 +87,8 @@ extension ClientError: CustomStringConvertible {
         case .overloaded(let limit):
             "\(limit) calls wait for earlier replies already: make fewer at once, or use more connections."
         case .unreadMessages(let byteCount, let limit):
-            "\(byteCount) bytes of messages were not received, \(limit) may be: call receive(), or request() for replies."
+            "\(byteCount) bytes of messages were not received, \(limit) may be: call receive(), or request() for "
+                + "replies."
         case .closed(let address): "The connection to \(address) was closed by this side: connect again."
         case .cancelled: "The task that waited was cancelled."
         case .tooManyClients(let limit): "\(limit) clients are open in this process: close some, or share them."
@@ -101,11 +103,11 @@ extension ClientError.Wait {
         case .connection:
             "\(address) did not answer within \(duration): correct the address, or look at the firewall between."
         case .reply(let kind):
-            "\(address) did not answer \(kind) within \(duration): servers are silent about a command they do not know; "
-                + "check its name, or wait longer."
+            "\(address) did not answer \(kind) within \(duration): servers are silent about a command they do not "
+                + "know; check its name, or wait longer."
         case .earlierReply:
-            "\(address) left an earlier request unanswered for \(duration), and replies carry no number: the connection "
-                + "was closed; connect again."
+            "\(address) left an earlier request unanswered for \(duration), and replies carry no number: the "
+                + "connection was closed; connect again."
         case .message: "\(address) sent no message within \(duration)."
         case .goodbye: "\(address) did not finish the connection within \(duration) of DISCONNECT; it was closed."
         }

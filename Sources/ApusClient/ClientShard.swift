@@ -77,8 +77,8 @@ struct ClientShard: ~Copyable {
 
     /// The connection a completion is for; nil when its slot has another tenant or none.
     private func connection(for token: Token) -> ClientConnection? {
-        guard let connection = connections[Int(token.slot)], connection.generation == token.generation else { return nil }
-        return connection
+        let connection = connections[Int(token.slot)]
+        return connection?.generation == token.generation ? connection : nil
     }
 
     /// Nil when the connection has ended.
@@ -319,6 +319,7 @@ private enum ConnectFailure {
 
     static func describe(_ errno: Int32, at address: String) -> ClientError {
         if nobodyListens.contains(errno) { return .connectionRefused(address: address) }
-        return .cannotConnect(address: address, reason: "\(errorText(errno)); correct the address, or look at the network.")
+        return .cannotConnect(
+            address: address, reason: "\(errorText(errno)); correct the address, or look at the network.")
     }
 }

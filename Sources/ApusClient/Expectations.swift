@@ -1,5 +1,6 @@
-// Which reply belongs to which request. Packets carry no number: replies come in the order of the requests (NPRO §6.1),
-// so the pairing is a queue. A request whose task has gone keeps its place, or the next reply would go to the wrong one.
+// Which reply belongs to which request. Packets carry no number: replies come in the order of the requests (NPRO
+// §6.1), so the pairing is a queue. A request whose task has gone keeps its place, or the next reply would go to the
+// wrong one.
 
 import ApusReactor
 import ApusWire

@@ -1,4 +1,5 @@
-// A queue in an array: what was taken from the front is dropped in bulk, so that taking costs the same however many wait.
+// A queue in an array: what was taken from the front is dropped in bulk, so that taking costs the same however many
+// wait.
 
 struct FIFO<Element> {
     private var elements: [Element?] = []

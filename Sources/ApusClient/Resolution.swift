@@ -1,5 +1,5 @@
-// From an address as people write it to the ones the kernel knows. Looking a name up may take seconds, so it has a thread
-// of its own each time.
+// From an address as people write it to the ones the kernel knows. Looking a name up may take seconds, so it has a
+// thread of its own each time.
 
 import ApusReactor
 

@@ -1,5 +1,5 @@
-// What a connection speaks, as its loop sees it: bytes and time in, bytes out. A session never sees a descriptor, and the
-// loop never sees a message, so a further protocol is a further session and no change here.
+// What a connection speaks, as its loop sees it: bytes and time in, bytes out. A session never sees a descriptor, and
+// the loop never sees a message, so a further protocol is a further session and no change here.
 
 import ApusReactor
 

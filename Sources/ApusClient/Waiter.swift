@@ -1,5 +1,5 @@
-// Where one task waits for one value that another thread brings. Whoever settles first decides: the loop with a value or
-// an error, or the task's cancellation.
+// Where one task waits for one value that another thread brings. Whoever settles first decides: the loop with a value
+// or an error, or the task's cancellation.
 
 import Synchronization
 

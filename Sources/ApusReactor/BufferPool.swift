@@ -5,32 +5,40 @@ import Glibc
 /// A buffer on loan from a pool; it goes back exactly once, with `give`. Safe to hold; touching `start` is not, once
 /// the chunk has been given back.
 @safe
-package struct Chunk: BitwiseCopyable {
-    package let start: UnsafeMutableRawPointer
+public struct Chunk: BitwiseCopyable {
+    public let start: UnsafeMutableRawPointer
     /// The capacity: the size of the whole class, at least what was asked for.
-    package let byteCount: Int
-    package let sizeClass: UInt8
+    public let byteCount: Int
+    public let sizeClass: UInt8
+
+    @inlinable
+    init(start: UnsafeMutableRawPointer, byteCount: Int, sizeClass: UInt8) {
+        unsafe self.start = start
+        self.byteCount = byteCount
+        self.sizeClass = sizeClass
+    }
 }
 
 /// Address space is reserved at start, for each class as much as the budget allows it at most; pages become resident
 /// when they are first touched.
 @safe
-package struct BufferPool: ~Copyable {
-    package static let chunkByteCountMin = 4096
-    package static let chunkByteCountMax = 32 << 20
-    private static let classCount = 14
+public struct BufferPool: ~Copyable {
+    @inlinable public static var chunkByteCountMin: Int { 4096 }
+    public static let chunkByteCountMax = 32 << 20
+    @usableFromInline static var classCount: Int { 14 }
 
     /// The sum of the capacities of all chunks that may be out at once.
-    package let byteBudget: Int
-    package private(set) var byteCountInUse = 0
-    private var classes: InlineArray<14, SizeClass>
+    public let byteBudget: Int
+    @inlinable public var byteCountInUse: Int { lentByteCount }
+    @usableFromInline var lentByteCount = 0
+    @usableFromInline var classes: InlineArray<14, SizeClass>
 
     /// - Parameters:
     ///   - byteBudget: for all classes together; a class whose chunks are larger does not exist.
     ///   - cachedByteCountMax: how much free memory each class keeps resident. What comes back beyond it goes to the
     ///     kernel, and so does every chunk that is larger by itself: the page faults it costs to have one again are
     ///     cheap beside the bytes that will be moved through it, and an idle shard would hold 62 MiB in such chunks.
-    package init(byteBudget: Int, cachedByteCountMax: Int = 1 << 20) throws(SystemError) {
+    public init(byteBudget: Int, cachedByteCountMax: Int = 1 << 20) throws(SystemError) {
         precondition(byteBudget >= BufferPool.chunkByteCountMin, "a budget below the smallest chunk lends nothing")
         classes = try InlineArray { (index) throws(SystemError) in
             try SizeClass(
@@ -42,23 +50,26 @@ package struct BufferPool: ~Copyable {
 
     /// A chunk of at least `byteCount` bytes, their content unspecified. Nil is an answer of flow control: the budget
     /// is spent, or no class is that large.
-    package mutating func take(atLeast byteCount: Int) -> Chunk? {
+    @inlinable
+    public mutating func take(atLeast byteCount: Int) -> Chunk? {
         let index = BufferPool.sizeClass(for: byteCount)
         guard index < BufferPool.classCount else { return nil }
         let chunkByteCount = BufferPool.chunkByteCountMin << index
-        guard chunkByteCount <= byteBudget - byteCountInUse else { return nil }
-        byteCountInUse += chunkByteCount
+        guard chunkByteCount <= byteBudget - lentByteCount else { return nil }
+        lentByteCount += chunkByteCount
         let start = unsafe classes[index].take()
         return unsafe Chunk(start: start, byteCount: chunkByteCount, sizeClass: UInt8(index))
     }
 
-    package mutating func give(_ chunk: Chunk) {
+    @inlinable
+    public mutating func give(_ chunk: Chunk) {
         unsafe classes[Int(chunk.sizeClass)].give(chunk.start)
-        byteCountInUse -= chunk.byteCount
+        lentByteCount -= chunk.byteCount
     }
 
     /// The smallest class that holds `byteCount`; past the last when none does.
-    private static func sizeClass(for byteCount: Int) -> Int {
+    @inlinable
+    static func sizeClass(for byteCount: Int) -> Int {
         precondition(byteCount >= 0, "a negative byte count")
         let rounded = max(byteCount, chunkByteCountMin)
         // The width of one less is the exponent of the next power of two.
@@ -73,18 +84,19 @@ package struct BufferPool: ~Copyable {
 ///
 ///     [ warm, warm, warm → |            free places             | ← cold, cold ]
 @safe
+@usableFromInline
 struct SizeClass: ~Copyable {
-    private let chunkByteCount: Int
-    private let capacity: Int
-    private let warmCountMax: Int
-    private var usedCount = 0
-    private var warmCount = 0
+    @usableFromInline let chunkByteCount: Int
+    @usableFromInline let capacity: Int
+    @usableFromInline let warmCountMax: Int
+    @usableFromInline var usedCount = 0
+    @usableFromInline var warmCount = 0
     private var coldCount = 0
-    private let memory: ReservedMemory
+    @usableFromInline let memory: ReservedMemory
     /// The two stacks, of chunk indices, behind the chunks.
-    private let stacks: UnsafeMutablePointer<UInt32>
+    @usableFromInline let stacks: UnsafeMutablePointer<UInt32>
     /// Whether each chunk is out; only debug builds write here.
-    private let loans: UnsafeMutablePointer<Bool>
+    @usableFromInline let loans: UnsafeMutablePointer<Bool>
 
     init(chunkByteCount: Int, byteBudget: Int, cachedByteCountMax: Int) throws(SystemError) {
         self.chunkByteCount = chunkByteCount
@@ -99,14 +111,14 @@ struct SizeClass: ~Copyable {
         if chunkByteCount < SizeClass.hugePageByteCount { keepPagesSmall() }
     }
 
-    @inline(__always)
+    @inlinable
     mutating func take() -> UnsafeMutableRawPointer {
         let index = takeIndex()
         noteLoan(of: index, true)
         return unsafe memory.start + index * chunkByteCount
     }
 
-    @inline(__always)
+    @inlinable
     mutating func give(_ start: UnsafeMutableRawPointer) {
         let offset = unsafe start - memory.start
         // Chunks are powers of two, and a shift is many times faster than a division.
@@ -122,11 +134,15 @@ struct SizeClass: ~Copyable {
     }
 
     /// Resident chunks first, the one given back last before all: it is the likeliest to be in the processor's caches.
-    private mutating func takeIndex() -> Int {
-        if warmCount > 0 {
-            warmCount -= 1
-            return unsafe Int(stacks[warmCount])
-        }
+    @inlinable
+    mutating func takeIndex() -> Int {
+        guard warmCount > 0 else { return takeColdIndex() }
+        warmCount -= 1
+        return unsafe Int(stacks[warmCount])
+    }
+
+    @usableFromInline
+    mutating func takeColdIndex() -> Int {
         if coldCount > 0 {
             coldCount -= 1
             return unsafe Int(stacks[capacity - 1 - coldCount])
@@ -137,7 +153,8 @@ struct SizeClass: ~Copyable {
         return usedCount - 1
     }
 
-    private mutating func giveCold(_ index: Int) {
+    @usableFromInline
+    mutating func giveCold(_ index: Int) {
         // Its result says nothing we could act on: if the pages stay, the chunk is merely warmer than we think.
         _ = unsafe madvise(memory.start + index * chunkByteCount, chunkByteCount, MADV_DONTNEED)
         unsafe stacks[capacity - 1 - coldCount] = UInt32(index)
@@ -155,8 +172,8 @@ extension SizeClass {
     }
 
     /// A chunk given back twice would be lent twice: two connections would write into one another's bytes.
-    @inline(__always)
-    private func noteLoan(of index: Int, _ isOut: Bool) {
+    @inlinable
+    func noteLoan(of index: Int, _ isOut: Bool) {
         #if DEBUG
             unsafe precondition(loans[index] != isOut, "a chunk was given back twice")
             unsafe loans[index] = isOut

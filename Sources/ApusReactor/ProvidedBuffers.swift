@@ -4,18 +4,18 @@ import CURing
 import Glibc
 
 @safe
-package struct ProvidedBuffers: ~Copyable {
-    package let bufferByteCount: Int32
-    private let count: Int
-    private let memory: UnsafeMutableRawPointer
+public struct ProvidedBuffers: ~Copyable {
+    public let bufferByteCount: Int32
+    @usableFromInline let count: Int
+    @usableFromInline let memory: UnsafeMutableRawPointer
     /// Shared with the kernel: it takes at the head, we add at the tail.
-    private let entries: UnsafeMutablePointer<io_uring_buf_ring>
+    @usableFromInline let entries: UnsafeMutablePointer<io_uring_buf_ring>
     /// Which buffer stands at which place of the ring, and where each buffer stands: a bundle names only its first.
-    private let order: UnsafeMutablePointer<UInt16>
-    private let places: UnsafeMutablePointer<UInt16>
-    private var tail: UInt16 = 0
-    private var unpublished: UInt32 = 0
-    package private(set) var leasesOut = 0
+    @usableFromInline let order: UnsafeMutablePointer<UInt16>
+    @usableFromInline let places: UnsafeMutablePointer<UInt16>
+    @usableFromInline var tail: UInt16 = 0
+    @usableFromInline var unpublished: UInt32 = 0
+    @usableFromInline var lent = 0
 
     /// Takes over mapped memory that was registered with a ring; all buffers are lent at once.
     init(_ mapping: Mapping) {
@@ -37,16 +37,16 @@ package struct ProvidedBuffers: ~Copyable {
     }
 
     /// The buffer the kernel filled, now ours until recycled.
-    @inline(__always)
+    @inlinable
     mutating func lease(_ id: UInt16, byteCount: Int32) -> Lease {
-        leasesOut += 1
+        lent += 1
         return unsafe Lease(start: memory + Int(id) * Int(bufferByteCount), byteCount: byteCount, bufferID: id)
     }
 
-    @inline(__always)
+    @inlinable
     mutating func recycle(_ lease: Lease) {
-        leasesOut -= 1
-        assert(leasesOut >= 0, "a lease was recycled twice")
+        lent -= 1
+        assert(lent >= 0, "a lease was recycled twice")
         add(lease.bufferID)
     }
 
@@ -57,15 +57,15 @@ package struct ProvidedBuffers: ~Copyable {
     }
 
     /// What was recycled since the last call becomes the kernel's, with one store.
-    @inline(__always)
+    @inlinable
     mutating func publish() {
         guard unpublished > 0 else { return }
         unsafe curing_publish(entries, unpublished)
         unpublished = 0
     }
 
-    @inline(__always)
-    private mutating func add(_ id: UInt16) {
+    @inlinable
+    mutating func add(_ id: UInt16) {
         let mask = UInt32(count - 1)
         let start = unsafe memory + Int(id) * Int(bufferByteCount)
         unsafe curing_provide(entries, start, UInt32(bufferByteCount), id, mask, unpublished)

@@ -4,8 +4,9 @@ import Glibc
 
 /// Owned by whoever made it. Safe to hold; reading and writing through `start` is not.
 @safe
+@usableFromInline
 struct ReservedMemory: ~Copyable {
-    let start: UnsafeMutableRawPointer
+    @usableFromInline let start: UnsafeMutableRawPointer
     private let byteCount: Int
 
     /// - Parameter purpose: names the memory in the error: `4096 timers`.

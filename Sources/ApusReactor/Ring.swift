@@ -5,37 +5,37 @@ import CURing
 import Glibc
 
 /// How much a ring reserves.
-package struct RingSizes: Sendable {
+public struct RingSizes: Sendable {
     /// Operations prepared between two waits; more are submitted early.
-    package var submissions: UInt32 = 2048
+    public var submissions: UInt32 = 2048
     /// Completions the kernel can post between two waits before it has to queue them elsewhere (it counts those).
-    package var completions: UInt32 = 16384
+    public var completions: UInt32 = 16384
     /// Buffers lent to the kernel; a power of two, at most 32768.
-    package var buffers: UInt32 = 256
+    public var buffers: UInt32 = 256
     /// The size of one. A packet that lies in one buffer is not copied.
-    package var bufferByteCount: UInt32 = 32 * 1024
+    public var bufferByteCount: UInt32 = 32 * 1024
 
-    package init() {}
+    public init() {}
 }
 
 /// Safe to use from the thread that made it: its memory lives as long as it does.
 @safe
-package struct Ring: RingIO, ~Copyable {
-    private static let bufferGroup: UInt16 = 0
+public struct Ring: RingIO, ~Copyable {
+    @usableFromInline static var bufferGroup: UInt16 { 0 }
 
     /// Its address is known to liburing, so it never moves.
-    private let uring: UnsafeMutablePointer<io_uring>
-    private var buffers: ProvidedBuffers
-    private var bundle = Bundle()
-    package let capabilities: RingCapabilities
-    package private(set) var now: Instant
+    @usableFromInline let uring: UnsafeMutablePointer<io_uring>
+    @usableFromInline var buffers: ProvidedBuffers
+    @usableFromInline var bundle = Bundle()
+    public let capabilities: RingCapabilities
+    public private(set) var now: Instant
 
     /// The eventfd's value lands here; nobody reads it.
     private let wakeCount: UnsafeMutablePointer<UInt64>
 
     /// A ring for the calling thread, created disabled and enabled here: no completion and no doorbell can arrive
     /// before.
-    package init(sizes: RingSizes = RingSizes(), tier: RingTier) throws(RingUnavailable) {
+    public init(sizes: RingSizes = RingSizes(), tier: RingTier) throws(RingUnavailable) {
         let mapping = try ProvidedBuffers.Mapping(sizes)
         do throws(RingUnavailable) {
             unsafe uring = try Ring.open(sizes, with: mapping)
@@ -82,16 +82,16 @@ package struct Ring: RingIO, ~Copyable {
     }
 
     /// What other rings name to post a doorbell into this one.
-    package var descriptor: Descriptor { unsafe Descriptor(uring.pointee.ring_fd) }
+    public var descriptor: Descriptor { unsafe Descriptor(uring.pointee.ring_fd) }
 
     /// Completions that did not fit the completion queue so far; the kernel kept them, at a cost.
-    package var overflowCount: UInt32 { unsafe curing_overflow(uring) }
+    public var overflowCount: UInt32 { unsafe curing_overflow(uring) }
 
     /// Buffers that are on loan from the kernel to us.
-    package var leasesOut: Int { buffers.leasesOut }
+    public var leasesOut: Int { buffers.lent }
 
     /// Read the clock again, for one who measures within a turn.
-    package mutating func refreshNow() { now = Ring.clock() }
+    public mutating func refreshNow() { now = Ring.clock() }
 
     private static func clock() -> Instant {
         var time = timespec()
@@ -117,56 +117,62 @@ package struct Ring: RingIO, ~Copyable {
 // MARK: Operations
 
 extension Ring {
-    package mutating func accept(on listener: Descriptor, token: Token) {
+    public mutating func accept(on listener: Descriptor, token: Token) {
         unsafe curing_prepare_accept(entry(), listener.number, token.bits)
     }
 
-    package mutating func receive(from socket: Descriptor, token: Token) {
+    @inlinable public mutating func receive(from socket: Descriptor, token: Token) {
         let extra: UInt16 = capabilities.receiveBundles ? curing_receive_bundle : 0
         unsafe curing_prepare_receive(entry(), socket.number, Ring.bufferGroup, extra, token.bits)
     }
 
-    package mutating func send(_ bytes: UnsafeRawBufferPointer, to socket: Descriptor, token: Token) {
+    @inlinable public mutating func send(_ bytes: UnsafeRawBufferPointer, to socket: Descriptor, token: Token) {
         unsafe curing_prepare_send(entry(), socket.number, bytes.baseAddress, bytes.count, token.bits)
     }
 
     /// Connect `socket` to `address`, whose bytes must stay until the completion arrives.
-    package mutating func connect(_ socket: Descriptor, to address: UnsafeRawBufferPointer, token: Token) {
+    public mutating func connect(_ socket: Descriptor, to address: UnsafeRawBufferPointer, token: Token) {
         unsafe curing_prepare_connect(entry(), socket.number, address.baseAddress, UInt32(address.count), token.bits)
     }
 
-    package mutating func shutdownWrite(_ socket: Descriptor, token: Token) {
+    public mutating func shutdownWrite(_ socket: Descriptor, token: Token) {
         unsafe curing_prepare_shutdown(entry(), socket.number, Int32(SHUT_WR), token.bits)
     }
 
-    package mutating func close(_ descriptor: Descriptor, token: Token) {
+    public mutating func close(_ descriptor: Descriptor, token: Token) {
         unsafe curing_prepare_close(entry(), descriptor.number, token.bits)
     }
 
-    package mutating func cancel(_ target: Token, token: Token) {
+    public mutating func cancel(_ target: Token, token: Token) {
         unsafe curing_prepare_cancel(entry(), target.bits, token.bits)
     }
 
-    package mutating func awaitWake(_ eventDescriptor: Descriptor, token: Token) {
+    public mutating func awaitWake(_ eventDescriptor: Descriptor, token: Token) {
         unsafe curing_prepare_read(entry(), eventDescriptor.number, wakeCount, 8, token.bits)
     }
 
-    package mutating func ringDoorbell(of target: Descriptor, delivering delivered: Token, token: Token) {
+    public mutating func ringDoorbell(of target: Descriptor, delivering delivered: Token, token: Token) {
         unsafe curing_prepare_doorbell(entry(), target.number, delivered.bits, token.bits)
     }
 
-    package func closeNow(_ descriptor: Descriptor) {
+    public func closeNow(_ descriptor: Descriptor) {
         // Its result says nothing we could act on: Linux frees the number whatever it returns.
         _ = Glibc.close(descriptor.number)
     }
 
     /// A free submission entry; when the queue is full, what is prepared goes to the kernel first.
-    private mutating func entry() -> UnsafeMutablePointer<io_uring_sqe> {
+    @inlinable
+    mutating func entry() -> UnsafeMutablePointer<io_uring_sqe> {
         while true {
             if let entry = unsafe curing_entry(uring) { return unsafe entry }
-            let submitted = unsafe io_uring_submit(uring)
-            precondition(submitted >= 0 || Ring.passes(-submitted), "io_uring_submit: \(errorText(-submitted))")
+            submitEarly()
         }
+    }
+
+    @usableFromInline
+    func submitEarly() {
+        let submitted = unsafe io_uring_submit(uring)
+        precondition(submitted >= 0 || Ring.passes(-submitted), "io_uring_submit: \(errorText(-submitted))")
     }
 
     /// Answers of a submission or a wait that ask only for another turn.
@@ -181,7 +187,7 @@ extension Ring {
 // MARK: Completions
 
 extension Ring {
-    package mutating func submitAndWait(until deadline: Instant) {
+    public mutating func submitAndWait(until deadline: Instant) {
         buffers.publish()
         // `now` is as old as this turn is long, so a deadline may be missed by that much: never by more than a turn.
         let wait = deadline == .never ? -1 : Int64(clamping: deadline - now)
@@ -190,7 +196,8 @@ extension Ring {
         now = Ring.clock()
     }
 
-    package mutating func next() -> Completion? {
+    @inlinable
+    public mutating func next() -> Completion? {
         if bundle.bytesLeft > 0 { return nextOfBundle() }
         guard let entry = unsafe curing_peek(uring) else { return nil }
         let token = unsafe Token(bits: entry.pointee.user_data)
@@ -209,10 +216,12 @@ extension Ring {
         return nextOfBundle()
     }
 
-    package mutating func recycle(_ lease: Lease) { buffers.recycle(lease) }
+    @inlinable
+    public mutating func recycle(_ lease: Lease) { buffers.recycle(lease) }
 
     /// A bundle's buffers become completions of their own, so that nobody above knows of bundles.
-    private mutating func nextOfBundle() -> Completion {
+    @usableFromInline
+    mutating func nextOfBundle() -> Completion {
         let byteCount = min(bundle.bytesLeft, buffers.bufferByteCount)
         let lease = buffers.lease(bundle.bufferID, byteCount: byteCount)
         bundle.bytesLeft -= byteCount
@@ -222,10 +231,21 @@ extension Ring {
     }
 
     /// The rest of a completion that covered several buffers.
-    private struct Bundle {
+    @usableFromInline
+    struct Bundle {
         var token = Token(bits: 0)
-        var bytesLeft: Int32 = 0
+        @usableFromInline var bytesLeft: Int32 = 0
         var hasMore = false
         var bufferID: UInt16 = 0
+
+        @usableFromInline init() {}
+
+        @usableFromInline
+        init(token: Token, bytesLeft: Int32, hasMore: Bool, bufferID: UInt16) {
+            self.token = token
+            self.bytesLeft = bytesLeft
+            self.hasMore = hasMore
+            self.bufferID = bufferID
+        }
     }
 }

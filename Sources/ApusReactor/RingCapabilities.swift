@@ -4,40 +4,40 @@ import CURing
 import Glibc
 
 /// Features newer than the floor (Linux 6.1). Each is optional: without it the ring does the same with more work.
-package struct RingCapabilities: Equatable, Sendable {
+public struct RingCapabilities: Equatable, Sendable {
     /// One receive completion may cover several buffers (IORING_RECVSEND_BUNDLE). Linux 6.10 has it, but up to 6.15 a
     /// multishot receive could hand bundled buffers out of order, so older kernels count as without.
-    package var receiveBundles: Bool
+    public var receiveBundles: Bool
     /// The wait can take a minimum time to gather completions (IORING_FEAT_MIN_TIMEOUT, Linux 6.12).
-    package var minimumWait: Bool
+    public var minimumWait: Bool
 
-    package static let floor = RingCapabilities(receiveBundles: false, minimumWait: false)
+    public static let floor = RingCapabilities(receiveBundles: false, minimumWait: false)
 
     /// - Parameters:
     ///   - features: `io_uring_params.features` as the kernel filled it in.
     ///   - release: the kernel's release.
-    package init(features: UInt32, release: KernelRelease) {
+    public init(features: UInt32, release: KernelRelease) {
         receiveBundles = features & curing_feature_bundle != 0 && release >= KernelRelease(6, 16)
         minimumWait = features & curing_feature_min_timeout != 0
     }
 
-    package init(receiveBundles: Bool, minimumWait: Bool) {
+    public init(receiveBundles: Bool, minimumWait: Bool) {
         self.receiveBundles = receiveBundles
         self.minimumWait = minimumWait
     }
 }
 
 /// The kernel a ring pretends to run on; from the environment variable `APUS_RING_TIER`.
-package enum RingTier: String, CaseIterable, Sendable {
+public enum RingTier: String, CaseIterable, Sendable {
     /// Whatever the kernel offers.
     case newest
     /// Only what Linux 6.1 offers.
     case floor = "6.1"
 
-    package static let environmentVariable = "APUS_RING_TIER"
+    public static let environmentVariable = "APUS_RING_TIER"
 
     /// The tier the environment asks for; `newest` when it is silent.
-    package static func fromEnvironment() throws(RingUnavailable) -> RingTier {
+    public static func fromEnvironment() throws(RingUnavailable) -> RingTier {
         guard let text = unsafe getenv(environmentVariable).map({ unsafe String(cString: $0) }), !text.isEmpty else {
             return .newest
         }
@@ -47,23 +47,23 @@ package enum RingTier: String, CaseIterable, Sendable {
 }
 
 /// A kernel release's first two numbers.
-package struct KernelRelease: Comparable, CustomStringConvertible, Sendable {
-    package let major: Int
-    package let minor: Int
+public struct KernelRelease: Comparable, CustomStringConvertible, Sendable {
+    public let major: Int
+    public let minor: Int
 
-    package init(_ major: Int, _ minor: Int) {
+    public init(_ major: Int, _ minor: Int) {
         self.major = major
         self.minor = minor
     }
 
     /// Reads the leading `MAJOR.MINOR` of a text such as `6.1.0-28-amd64`; missing numbers are zero.
-    package init(parsing text: some StringProtocol) {
+    public init(parsing text: some StringProtocol) {
         let numbers = text.split(separator: ".", maxSplits: 2).map { part in Int(part.prefix(while: \.isNumber)) ?? 0 }
         self.init(numbers.first ?? 0, numbers.dropFirst().first ?? 0)
     }
 
     /// The running kernel's.
-    package static func current() -> KernelRelease {
+    public static func current() -> KernelRelease {
         var names = utsname()
         guard unsafe uname(&names) == 0 else { return KernelRelease(0, 0) }
         let text = unsafe withUnsafeBytes(of: &names.release) { bytes in
@@ -72,21 +72,21 @@ package struct KernelRelease: Comparable, CustomStringConvertible, Sendable {
         return KernelRelease(parsing: text)
     }
 
-    package static func < (left: KernelRelease, right: KernelRelease) -> Bool {
+    public static func < (left: KernelRelease, right: KernelRelease) -> Bool {
         (left.major, left.minor) < (right.major, right.minor)
     }
 
-    package var description: String { "\(major).\(minor)" }
+    public var description: String { "\(major).\(minor)" }
 }
 
 /// Why there is no ring. Its description is one sentence that says what is wrong and what to do.
-package enum RingUnavailable: Error, Equatable, CustomStringConvertible {
+public enum RingUnavailable: Error, Equatable, CustomStringConvertible {
     case refused(errno: Int32)
     case missingOperation(String)
     case unknownTier(String)
     case noMemory(String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .refused(let errno): RingUnavailable.reason(for: errno)
         case .missingOperation(let name):
@@ -121,6 +121,6 @@ package enum RingUnavailable: Error, Equatable, CustomStringConvertible {
 }
 
 /// The system's words for an errno.
-package func errorText(_ errno: Int32) -> String {
+public func errorText(_ errno: Int32) -> String {
     unsafe String(cString: strerror(errno))
 }

@@ -3,14 +3,14 @@
 /// A kernel-filled buffer on loan. It is returned exactly once, with `recycle`, before the turn ends. Safe to hold and
 /// hand on; reading through `start` is not, once the lease has been recycled.
 @safe
-package struct Lease: BitwiseCopyable {
+public struct Lease: BitwiseCopyable {
     /// The first filled byte; valid until the lease is recycled.
-    package let start: UnsafeMutableRawPointer
-    package let byteCount: Int32
-    package let bufferID: UInt16
+    public let start: UnsafeMutableRawPointer
+    public let byteCount: Int32
+    public let bufferID: UInt16
 
-    @inline(__always)
-    package init(start: UnsafeMutableRawPointer, byteCount: Int32, bufferID: UInt16) {
+    @inlinable
+    public init(start: UnsafeMutableRawPointer, byteCount: Int32, bufferID: UInt16) {
         unsafe self.start = start
         self.byteCount = byteCount
         self.bufferID = bufferID
@@ -18,17 +18,17 @@ package struct Lease: BitwiseCopyable {
 }
 
 /// What the kernel says of one operation.
-package struct Completion: BitwiseCopyable {
-    package let token: Token
+public struct Completion: BitwiseCopyable {
+    public let token: Token
     /// A count or a descriptor, or a negated errno.
-    package let result: Int32
+    public let result: Int32
     /// A multishot operation goes on: more completions with this token follow.
-    package let hasMore: Bool
+    public let hasMore: Bool
     /// Present when bytes were received; the receiver recycles it.
-    package let lease: Lease?
+    public let lease: Lease?
 
-    @inline(__always)
-    package init(token: Token, result: Int32, hasMore: Bool, lease: Lease?) {
+    @inlinable
+    public init(token: Token, result: Int32, hasMore: Bool, lease: Lease?) {
         self.token = token
         self.result = result
         self.hasMore = hasMore
@@ -38,13 +38,13 @@ package struct Completion: BitwiseCopyable {
 
 /// The faults that the simulation plants to show that its invariants catch them. A real ring plants none, and since its
 /// answer is a constant the compiler removes the question.
-package enum PlantedFault: String, CaseIterable, Sendable {
+public enum PlantedFault: String, CaseIterable, Sendable {
     case lostReceiveRearm, lostAcceptRearm, doubleRecycle, leakedLease, skippedGenerationCheck, secondSendInFlight
     case shortSendForgotten, closeBeforeBitsClear, leakedConnectionCount, leakedChunk, lostResume, lostStarvedRearm
     case repliesAfterDisconnectLost, reorderedAsyncReplies, ignoredReadPause
 }
 
-package protocol RingIO: ~Copyable {
+public protocol RingIO: ~Copyable {
     /// The time at which the last wait ended.
     var now: Instant { get }
 
@@ -76,6 +76,6 @@ package protocol RingIO: ~Copyable {
 }
 
 extension RingIO where Self: ~Copyable {
-    @inline(__always)
-    package func plants(_ fault: PlantedFault) -> Bool { false }
+    @inlinable
+    public func plants(_ fault: PlantedFault) -> Bool { false }
 }

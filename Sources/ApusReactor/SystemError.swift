@@ -2,17 +2,17 @@
 
 import Glibc
 
-package struct SystemError: Error, Equatable, CustomStringConvertible {
+public struct SystemError: Error, Equatable, CustomStringConvertible {
     /// What was being attempted, as the object of "cannot": `start the thread shard-0`.
-    package let attempt: String
-    package let errno: Int32
+    public let attempt: String
+    public let errno: Int32
 
-    package init(_ attempt: String, errno: Int32) {
+    public init(_ attempt: String, errno: Int32) {
         self.attempt = attempt
         self.errno = errno
     }
 
-    package var description: String {
+    public var description: String {
         "Cannot \(attempt): \(errorText(errno))\(SystemError.advice(for: errno))."
     }
 

@@ -12,7 +12,7 @@
 /// first bit of the lowest level that has one is where the next deadline is. Slots are lists linked through the
 /// timers, so nothing is allocated after `init`.
 @safe
-package struct TimerWheel: ~Copyable {
+public struct TimerWheel: ~Copyable {
     private static let tick: Nanoseconds = .millisecond
     private static let slotBits = 6
     private static let slotCount = 1 << slotBits
@@ -21,31 +21,33 @@ package struct TimerWheel: ~Copyable {
     private static let tickLast = Instant.never.nanoseconds / tick
 
     /// Ids are `0 ..< capacity`.
-    package let capacity: Int
+    public let capacity: Int
     /// The tick up to which slots have been emptied.
     private var currentTick: UInt64
     /// A bit per slot that is not empty.
     private var occupied = InlineArray<8, UInt64>(repeating: 0)
     /// The first timer of each slot, level by level; id + 1, zero for none.
     private let heads: UnsafeMutablePointer<UInt32>
-    private let timers: UnsafeMutablePointer<Timer>
+    @usableFromInline let timers: UnsafeMutablePointer<Timer>
     private let memory: ReservedMemory
 
     /// Zeroed memory is a timer that is not scheduled. Links are id + 1, zero for none.
-    private struct Timer: BitwiseCopyable {
-        var deadline: Instant
+    @usableFromInline
+    struct Timer: BitwiseCopyable {
+        @usableFromInline var deadline: Instant
         var next: UInt32
         var previous: UInt32
-        var place: Place
+        @usableFromInline var place: Place
     }
 
     /// One slot of one level, as a number from one; zero is nowhere.
-    private struct Place: Equatable, BitwiseCopyable {
-        private let number: UInt16
+    @usableFromInline
+    struct Place: Equatable, BitwiseCopyable {
+        @usableFromInline let number: UInt16
 
-        static let nowhere = Place(number: 0)
+        @inlinable static var nowhere: Place { Place(number: 0) }
 
-        private init(number: UInt16) { self.number = number }
+        @inlinable init(number: UInt16) { self.number = number }
         init(level: Int, slot: Int) { number = UInt16(truncatingIfNeeded: level << slotBits | slot) + 1 }
 
         var index: Int { Int(number) - 1 }
@@ -54,7 +56,7 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Ids that are never scheduled cost no memory, only address space.
-    package init(capacity: Int, at now: Instant) throws(SystemError) {
+    public init(capacity: Int, at now: Instant) throws(SystemError) {
         precondition(capacity >= 0 && capacity < UInt32.max, "links are 32 bits wide")
         self.capacity = capacity
         currentTick = now.nanoseconds / TimerWheel.tick
@@ -67,7 +69,7 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Replaces the deadline that `id` may have had; `.never` cancels.
-    package mutating func schedule(_ id: UInt32, at deadline: Instant) {
+    public mutating func schedule(_ id: UInt32, at deadline: Instant) {
         guard deadline != .never else { return cancel(id) }
         let timer = unsafe self.timer(id)
         let place = self.place(of: deadline)
@@ -79,24 +81,25 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// No effect on an id that is not scheduled.
-    package mutating func cancel(_ id: UInt32) { unlink(id) }
+    public mutating func cancel(_ id: UInt32) { unlink(id) }
 
     /// `.never` for an id that is not scheduled.
-    package func deadline(of id: UInt32) -> Instant {
+    @inlinable
+    public func deadline(of id: UInt32) -> Instant {
         let timer = unsafe self.timer(id)
-        return unsafe timer.pointee.place == .nowhere ? .never : timer.pointee.deadline
+        return unsafe timer.pointee.place.number == 0 ? .never : timer.pointee.deadline
     }
 
     /// When to look again: not later than the first deadline rounded up to its tick, and possibly earlier, because a
     /// slot of a higher level tells only its beginning. `.never` when nothing is scheduled.
-    package var earliest: Instant {
+    public var earliest: Instant {
         guard let place = firstOccupied else { return .never }
         return Instant(nanoseconds: start(of: place) * TimerWheel.tick)
     }
 
     /// A timer whose deadline has passed, no longer scheduled; nil when there is none. It is never early, and late by
     /// less than a tick. Timers of one tick come in no particular order.
-    package mutating func popExpired(at now: Instant) -> UInt32? {
+    public mutating func popExpired(at now: Instant) -> UInt32? {
         let tick = now.nanoseconds / TimerWheel.tick
         while let place = firstOccupied {
             let start = start(of: place)
@@ -155,8 +158,8 @@ extension TimerWheel {
 // MARK: Lists
 
 extension TimerWheel {
-    @inline(__always)
-    private func timer(_ id: UInt32) -> UnsafeMutablePointer<Timer> {
+    @inlinable
+    func timer(_ id: UInt32) -> UnsafeMutablePointer<Timer> {
         precondition(id < capacity, "no such timer")
         return unsafe timers + Int(id)
     }

@@ -2,7 +2,7 @@
 // use-after-free.
 
 /// What was asked of the kernel; the top eight bits of a token.
-package enum Operation: UInt8, CaseIterable, Sendable {
+public enum Operation: UInt8, CaseIterable, Sendable {
     case accept = 1
     case receive
     case send
@@ -26,26 +26,26 @@ package enum Operation: UInt8, CaseIterable, Sendable {
 ///     +----------+---------------------+--------------------------------+
 ///
 /// A slot's generation changes when it is freed, so a completion for an earlier tenant does not match.
-package struct Token: Equatable, BitwiseCopyable, Sendable {
-    package static let generationMask: UInt32 = 0x00FF_FFFF
+public struct Token: Equatable, BitwiseCopyable, Sendable {
+    @inlinable public static var generationMask: UInt32 { 0x00FF_FFFF }
 
-    package let bits: UInt64
+    public let bits: UInt64
 
-    @inline(__always)
-    package init(bits: UInt64) { self.bits = bits }
+    @inlinable
+    public init(bits: UInt64) { self.bits = bits }
 
-    @inline(__always)
-    package init(_ operation: Operation, slot: UInt32, generation: UInt32 = 0) {
+    @inlinable
+    public init(_ operation: Operation, slot: UInt32, generation: UInt32 = 0) {
         bits = UInt64(operation.rawValue) << 56 | UInt64(generation & Token.generationMask) << 32 | UInt64(slot)
     }
 
     /// Nil for bits that no `Token.init(_:slot:generation:)` of ours made.
-    @inline(__always)
-    package var operation: Operation? { Operation(rawValue: UInt8(truncatingIfNeeded: bits >> 56)) }
+    @inlinable
+    public var operation: Operation? { Operation(rawValue: UInt8(truncatingIfNeeded: bits >> 56)) }
 
-    @inline(__always)
-    package var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & Token.generationMask }
+    @inlinable
+    public var generation: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) & Token.generationMask }
 
-    @inline(__always)
-    package var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
+    @inlinable
+    public var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
 }

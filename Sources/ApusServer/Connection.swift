@@ -105,6 +105,10 @@ package struct Connection: BitwiseCopyable {
     @inline(__always)
     package var isHeldByKernel: Bool { receiving || sending || shuttingDown || closing }
 
+    /// Open, listening, and with nothing to send.
+    @inline(__always)
+    var isAtRest: Bool { phase == .open && receiving && !isPaused && outbound.isEmpty }
+
     /// Nothing of a request or a reply is under way here, as far as this side can see.
     package var isQuiet: Bool { outbound.isEmpty && inbound.isEmpty && asyncOutstanding == 0 && !sending }
 }

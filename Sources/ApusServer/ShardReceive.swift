@@ -41,7 +41,7 @@ extension Shard where IO: ~Copyable {
         let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
         guard rest.count > 0, connection.pointee.phase == .open else { return }
         let consumed = connection.pointee.isPaused ? 0 : answer(rest, slot, connection)
-        guard connection.pointee.phase == .open else { return }
+        guard consumed < rest.count, connection.pointee.phase == .open else { return }
         keep(UnsafeRawBufferPointer(rebasing: rest[consumed...]), connection, slot)
     }
 
@@ -121,7 +121,9 @@ extension Shard where IO: ~Copyable {
         case .finished:
             connection.pointee.peerFinished = true
             finishAfterPeer(slot, connection)
-        case .starved: state.pointee.counters.starvedReceives.add()
+        case .starved:
+            state.pointee.counters.starvedReceives.add()
+            if io.plants(.lostStarvedRearm) { connection.pointee.receiving = true }
         case .interrupted: break
         case .reset: abort(slot, connection, .reset)
         case .failed: abort(slot, connection, .ioError)

@@ -64,10 +64,12 @@ extension Shard where IO: ~Copyable {
         guard let connection = connection(for: completion.token) else {
             return state.pointee.counters.staleCompletions.add()
         }
-        state.pointee.touch(slot)
         connection.pointee.sending = false
         guard completion.result >= 0 else { return sendFailed(completion.result, slot, connection) }
         take(Int(completion.result), connection)
+        // The common case, in which `settle` would find nothing to do.
+        if connection.pointee.isAtRest, !state.pointee.isDraining { return }
+        state.pointee.touch(slot)
         resume(slot, connection)
     }
 
@@ -84,6 +86,7 @@ extension Shard where IO: ~Copyable {
     private mutating func sendFailed(
         _ result: Int32, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
+        state.pointee.touch(slot)
         switch SendError(result) {
         case .interrupted: break
         case .reset: abort(slot, connection, .reset)

@@ -88,10 +88,14 @@ extension Shard where IO: ~Copyable {
         if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
         // While paused nothing but the send is on the clock; look again when reading may have gone on.
         let base = connection.pointee.isPaused ? state.pointee.now : nil
-        if let idle = limits.idleTimeout { consider((base ?? connection.pointee.lastMessage) + idle) }
+        // Before the first byte only its own deadline is on the clock.
+        let isHeard = connection.pointee.isHeard
+        if isHeard, let idle = limits.idleTimeout { consider((base ?? connection.pointee.lastMessage) + idle) }
         if connection.pointee.session == .message, let interval = limits.heartbeatInterval {
-            if !connection.pointee.sending { consider((base ?? connection.pointee.lastSent) + interval) }
-            if let deadline = deadPeerDeadline(connection), base == nil { consider(deadline) }
+            // A send under way is as good as a PING, but once it is done nothing else would bring the next one.
+            let sent = connection.pointee.sending ? state.pointee.now : connection.pointee.lastSent
+            consider((base ?? sent) + interval)
+            if isHeard, let deadline = deadPeerDeadline(connection), base == nil { consider(deadline) }
         }
         // What is due already was seen to; a timer in the past would go off again in this turn.
         return max(due, state.pointee.now + .millisecond)

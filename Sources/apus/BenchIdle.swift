@@ -8,8 +8,8 @@ struct BenchIdle: ParsableCommand {
         commandName: "idle",
         abstract: "The server's memory per idle connection.",
         discussion: """
-            Reads the server's memory with --baseline connections and again with --connections, each after one exchange; \
-            the difference, divided, is the memory of one. Exit code 1 when a connection did not last.
+            Reads the server's memory with --baseline connections and again with --connections, each after one \
+            exchange; the difference, divided, is the memory of one. Exit code 1 when a connection did not last.
 
             Example:
 

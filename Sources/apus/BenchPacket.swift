@@ -8,9 +8,9 @@ struct BenchPacket: ParsableCommand {
         commandName: "packet",
         abstract: "Echo requests over connections that stay.",
         discussion: """
-            Without --rate each connection keeps --depth requests outstanding (closed loop). With --rate requests leave \
-            when they are due, answered or not, and latency counts from then (open loop). Every reply is verified; \
-            exit code 1 when one was wrong.
+            Without --rate each connection keeps --depth requests outstanding (closed loop). With --rate requests \
+            leave when they are due, answered or not, and latency counts from then (open loop). Every reply is \
+            verified; exit code 1 when one was wrong.
 
             Examples:
 

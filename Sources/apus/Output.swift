@@ -32,6 +32,7 @@ enum Output {
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         var written = 0
         while written < bytes.count {
+            // The buffer is read inside the closure only.
             let count = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             guard count >= 0 || errno == EINTR else {
                 throw Failure(.runtimeFailure, "apus: cannot write the output: \(String(cString: strerror(errno)))")

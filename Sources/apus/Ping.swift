@@ -101,13 +101,13 @@ struct RoundTrips {
     private var mean: Duration { durations.reduce(.zero, +) / max(durations.count, 1) }
 
     private var report: some Encodable {
-        let spread = durations.isEmpty
-            ? nil
-            : Report.Spread(
-                min: durations.min()?.microseconds ?? 0, mean: mean.microseconds, max: durations.max()?.microseconds ?? 0)
+        let roundTrips = durations.map(\.microseconds)
+        var spread: Report.Spread?
+        if let min = roundTrips.min(), let max = roundTrips.max() {
+            spread = Report.Spread(min: min, mean: mean.microseconds, max: max)
+        }
         return Report(
-            address: address, sent: sent, received: durations.count, spread: spread,
-            roundTrips: durations.map(\.microseconds))
+            address: address, sent: sent, received: durations.count, spread: spread, roundTrips: roundTrips)
     }
 }
 

@@ -47,7 +47,9 @@ struct ByteCountArgument: ExpressibleByArgument, Sendable {
     init(_ byteCount: Int) { self.byteCount = byteCount }
 
     init?(argument: String) {
-        let units: [(suffix: String, byteCount: Int64)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
+        let units: [(suffix: String, byteCount: Int64)] = [
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1),
+        ]
         guard let unit = units.first(where: { argument.hasSuffix($0.suffix) }),
             let amount = positiveInteger(argument.dropLast(unit.suffix.count))
         else { return nil }

@@ -63,7 +63,7 @@ struct Send: ClientVerb {
         try await client.disconnect()
     }
 
-    private func request(_ content: [UInt8], of client: Client) async throws -> Message {
+    private func request(_ content: [UInt8], of client: Client) async throws -> Client.Message {
         do throws(ClientError) {
             return try await client.request(.custom(command: command, payload: content))
         } catch .timeout(.reply, let after, let address) {
@@ -88,7 +88,7 @@ private struct Reply {
     /// Nil when messages of this kind have none.
     let payload: [UInt8]?
 
-    init(_ message: Message) {
+    init(_ message: Client.Message) {
         kind = "\(message.kind)"
         switch message {
         case .custom(let name, let bytes): (command, payload) = (name, bytes)

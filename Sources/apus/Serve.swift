@@ -2,7 +2,6 @@
 
 import ApusServer
 import ArgumentParser
-import Foundation
 import Glibc
 import Synchronization
 
@@ -12,9 +11,9 @@ struct Serve: ParsableCommand {
         discussion: """
             Answers PING with PONG and ECHO with the same text. Prints one line per listener on stdout when it is ready.
 
-            SIGTERM or SIGINT drains: no new connection is accepted, what is under way is answered, and whoever has not \
-            left after the shutdown timeout is cut off (exit code 6). A second signal stops at once. Durations are \
-            250ms, 5s, 2m, or a bare number of milliseconds.
+            SIGTERM or SIGINT drains: no new connection is accepted, what is under way is answered, and whoever has \
+            not left after the shutdown timeout is cut off (exit code 6). A second signal stops at once. Durations \
+            are 250ms, 5s, 2m, or a bare number of milliseconds.
 
             Examples:
 
@@ -80,7 +79,7 @@ struct Serve: ParsableCommand {
             ListenerConfiguration(name: index == 0 ? "edge" : "edge-\(index + 1)", address: address)
         }
         var configuration = ServerConfiguration(listeners: listeners)
-        configuration.shards = shards.count ?? ProcessInfo.processInfo.activeProcessorCount
+        configuration.shards = shards.count ?? UsableCores.count
         configuration.maxConnections = maxConnections
         configuration.unknownCommand = unknownCommand
         configuration.systemAliases = systemAliases

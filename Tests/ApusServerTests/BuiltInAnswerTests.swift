@@ -81,6 +81,7 @@ import Testing
             let peer = try server.connect()
             try peer.send(.echo("before"), .command("NOBODY"), .echo("after"))
             #expect(try peer.readToEnd() == [.echo("before")])
+            peer.close()
             #expect(server.closed(.unknownCommand))
         }
     }

@@ -41,7 +41,9 @@ private func withClient(
     @Test func asynchronousRepliesKeepTheOrderToo() async throws {
         let slow: (inout Server) -> Void = { server in
             server.dispatcher.registerAsync(.command("LATER")) { message, _ in
-                if case .custom(_, let payload) = message, payload[0] % 2 == 0 { try await Task.sleep(for: .milliseconds(2)) }
+                if case .custom(_, let payload) = message, payload[0] % 2 == 0 {
+                    try await Task.sleep(for: .milliseconds(2))
+                }
                 return message
             }
         }
@@ -75,7 +77,8 @@ private func withClient(
 
     @Test func aDrainTellsTheClientToLeave() async throws {
         try await withClient { client, handle in
-            #expect(try await client.request(.ping) == .pong)
+            let reply = try await client.request(.ping)
+            #expect(reply == .pong)
             handle.shutdown(timeout: .seconds(20))
             #expect(await handle.run() == .drained)
             await #expect(throws: ClientError.closedByServer(address: client.address)) {

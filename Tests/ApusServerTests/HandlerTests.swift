@@ -107,7 +107,9 @@ import Testing
             server.dispatcher.registerPackets { payload, _, reply in
                 reply.sendPacket(payload)
                 // Room for more than is written: the header must name what was.
-                reply.sendPacket(payloadByteCountMax: 100) { $0.append(repeating: 7, count: payload.byteCount, as: UInt8.self) }
+                reply.sendPacket(payloadByteCountMax: 100) {
+                    $0.append(repeating: 7, count: payload.byteCount, as: UInt8.self)
+                }
             }
         } _: { server in
             let peer = try server.connect()

@@ -23,17 +23,26 @@ import Testing
             // None was closed for another.
             for (index, peer) in peers.enumerated() { try peer.send(.echo("\(index)")) }
             var wrong = 0
-            for (index, peer) in peers.enumerated() where try peer.read() != .echo("\(index)") { wrong += 1 }
+            for (index, peer) in peers.enumerated() where try next(peer) != .echo("\(index)") { wrong += 1 }
             #expect(wrong == 0)
 
             server.terminate()
             for peer in peers {
-                if try peer.read() != .disconnect { wrong += 1 }
+                if try next(peer) != .disconnect { wrong += 1 }
                 peer.close()
             }
             #expect(wrong == 0)
             #expect(server.exitCode() == 0)
         }
+    }
+
+    /// The next message that is no heartbeat: on a slow machine opening so many takes longer than its interval.
+    private func next(_ peer: Peer) throws -> Message? {
+        while let message = try peer.read() {
+            guard message == .ping else { return message }
+            try peer.send(.pong)
+        }
+        return nil
     }
 }
 

@@ -17,7 +17,7 @@ import Testing
             #expect(!server.address.hasSuffix(":0"))
             #expect(server.address.hasPrefix(address.dropLast()))
             let peers = try (0..<32).map { _ in try server.connect() }
-            for (index, peer) in peers.enumerated() { #expect(try peer.request(.echo("\(index)")) == .echo("\(index)")) }
+            for peer in peers { #expect(try peer.request(.echo("here")) == .echo("here")) }
             #expect(server.metrics.accepted == 32)
         }
     }

@@ -2,6 +2,7 @@
 // it afterwards shows.
 
 import ApusReactor
+import Glibc
 
 final class LentBuffers {
     enum Place: Equatable {
@@ -15,7 +16,7 @@ final class LentBuffers {
         case returned
     }
 
-    static let poison: UInt8 = 0xDB
+    private static let poison: Int32 = 0xDB
 
     let byteCount: Int
     let count: Int
@@ -56,8 +57,7 @@ final class LentBuffers {
         places[id] = .returned
         lentCount -= 1
         returned.append(id)
-        UnsafeMutableRawBufferPointer(rebasing: memory[id * byteCount..<(id + 1) * byteCount])
-            .initializeMemory(as: UInt8.self, repeating: LentBuffers.poison)
+        memset(lease.start, LentBuffers.poison, byteCount)
         return true
     }
 

@@ -53,6 +53,7 @@ final class ModelClient: SocketPeer {
     // What it has heard.
     private var incoming = ByteQueue()
     private let replies: [[UInt8]]
+    let bounds: ScriptBounds
     /// How many replies are due once so many requests are answered.
     private let repliesBehind: [Int]
     private(set) var repliesReceived = 0
@@ -71,6 +72,7 @@ final class ModelClient: SocketPeer {
         random = Generator(seed: kernel.random.next())
         lastProgress = kernel.now + manners.start
         replies = script.replies
+        bounds = ScriptBounds(script)
         var due = 0
         repliesBehind = [0] + script.requests.map { request in
             due += request.replies.count

@@ -89,8 +89,8 @@ struct Plan {
             // More than a paused connection may keep (64 KiB) and all buffers hold.
             (bufferByteCount, bufferCount, inboundMax, outboundMax) = (4096, random.within(2, 4), 8192, 8192)
             configuration.outstandingByteCountMax = 4096
-            (style.payloadByteCountMax, style.sizeMax) = (4096, 3000)
-            (style.byteCountMax, style.requestCountMax) = (140_000, 200)
+            (style.payloadByteCountMax, style.sizeMax, style.isBulky) = (4096, 3000, true)
+            (style.byteCountMax, style.requestCountMin, style.requestCountMax) = (140_000, 20, 100)
             clientCount = random.within(1, 2)
         case .slowReaders:
             (outboundMax, configuration.outstandingByteCountMax) = (random.choice([64, 1024]), 4096)

@@ -9,7 +9,7 @@ import Testing
 enum Seeds {
     static let first = environment("APUS_SEED") ?? 1
     static let count = environment("APUS_SEED_COUNT") ?? 2000
-    static let batch: UInt64 = 100
+    static let batch: UInt64 = 1000
 
     /// The first seed of each batch.
     static var batches: [UInt64] { Array(stride(from: first, to: first + count, by: Int(batch))) }
@@ -28,16 +28,19 @@ enum Seeds {
 @Suite struct RandomRunTests {
     @Test(arguments: Seeds.batches)
     func everyInvariantHolds(from start: UInt64) throws {
+        var sightings = Sightings()
         var (turns, connections, bytes) = (0, 0, UInt64(0))
         for seed in Seeds.range(from: start) {
             let outcome = try Simulation(Plan(seed: seed)).run()
             if let violation = outcome.violation {
                 Issue.record("seed \(seed): \(violation)\n    replay: \(Seeds.replay(seed))")
             }
+            sightings.add(outcome.sightings)
             turns += outcome.turns
             connections += outcome.connections
             bytes += outcome.bytes
         }
+        print(sightings.text, sightings.missing(of: Sightings.wanted))
         let seeds = Seeds.range(from: start)
         print("seeds \(seeds.lowerBound)...\(seeds.upperBound - 1): \(turns) turns, \(connections) connections, \(bytes) bytes")
     }

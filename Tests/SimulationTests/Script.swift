@@ -44,12 +44,46 @@ struct Script {
     var replies: [[UInt8]] { requests.flatMap(\.replies) }
 }
 
+extension ScriptEnding: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .stay: "stays"
+        case .finish: "finishes"
+        case .finishAnswered: "finishes when answered"
+        case .last(let bytes, let reason): "ends with \(bytes.count) bytes for \(reason)"
+        case .truncate(let bytes): "breaks off after \(bytes.count) bytes"
+        case .reset: "resets"
+        case .vanish: "vanishes"
+        }
+    }
+}
+
+/// What a script asks of a server at most, looked at every turn.
+struct ScriptBounds {
+    let requestByteCountMax: Int
+    let replyByteCountMax: Int
+    let asyncReplyByteCountMax: Int
+    /// Of the asynchronous requests, in order.
+    let asyncFates: [AsyncFate]
+
+    init(_ script: Script) {
+        func byteCount(_ request: Request) -> Int { request.replies.reduce(0) { $0 + $1.count } }
+        requestByteCountMax = script.requests.map(\.bytes.count).max() ?? 0
+        replyByteCountMax = script.requests.map(byteCount).max() ?? 0
+        asyncReplyByteCountMax = script.requests.filter { $0.asyncFate != nil }.map(byteCount).max() ?? 0
+        asyncFates = script.requests.compactMap(\.asyncFate)
+    }
+}
+
 /// What scripts are drawn from.
 struct ScriptStyle {
     var session = SessionKind.message
     /// All requests together have about so many bytes.
     var byteCountMax = 2000
+    var requestCountMin = 0
     var requestCountMax = 12
+    /// Most sizes are near the largest.
+    var isBulky = false
     var sizeMax = 500
     var payloadByteCountMax = 1 << 20
     var asyncPerMille = 0
@@ -61,7 +95,7 @@ extension ScriptStyle {
     func script(_ random: inout Generator) -> Script {
         var script = Script(session: session, ending: .finish)
         var byteCount = 0
-        for _ in 0..<random.within(0, requestCountMax) where byteCount < byteCountMax {
+        for _ in 0..<random.within(requestCountMin, requestCountMax) where byteCount < byteCountMax {
             let request = session == .packet ? packetRequest(&random) : request(&random)
             byteCount += request.bytes.count
             script.requests.append(request)
@@ -73,6 +107,7 @@ extension ScriptStyle {
     private func size(_ random: inout Generator) -> Int {
         switch random.below(8) {
         case 0: 0
+        case 1...6 where isBulky: random.within(sizeMax / 2, sizeMax)
         case 1...4: random.within(1, min(64, sizeMax))
         default: random.small(0, sizeMax)
         }

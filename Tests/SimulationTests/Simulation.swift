@@ -10,13 +10,14 @@ struct Outcome: Sendable {
     let turns: Int
     let connections: Int
     let bytes: UInt64
+    let sightings: Sightings
     /// Differs when anything did that a client or the kernel could see.
     let digest: UInt64
 }
 
 final class Simulation {
     /// A run takes a few hundred turns; one that takes so many does not end.
-    private static let turnsMax = 60_000
+    private static let turnsMax = 20_000
     /// Longer than any timer, any sulk and any asynchronous request.
     private static let patience: Nanoseconds = 60 * .second
 
@@ -31,6 +32,9 @@ final class Simulation {
     private var desk: AsyncDesk
     private(set) var endedAt = Instant.never
     private(set) var isStopped = false
+    var asyncRepliesEarly = 0
+    var turnsForNothing = 0
+    var seenCompletions: UInt64 = 0
 
     init(_ plan: Plan, planted: PlantedFault? = nil) throws {
         self.plan = plan
@@ -56,6 +60,8 @@ final class Simulation {
         while kernel.violation == nil, !shard.isDone {
             shard.turn()
             trace()
+            if shard.state.pointee.counters.completions.count == seenCompletions { turnsForNothing += 1 }
+            seenCompletions = shard.state.pointee.counters.completions.count
             checkTurn()
             startAnswers()
             endWhenSettled()
@@ -72,6 +78,7 @@ final class Simulation {
         return Outcome(
             seed: plan.seed, violation: kernel.violation, turns: kernel.waitCount,
             connections: kernel.sockets.count, bytes: tally.bytesReceived,
+            sightings: sightings,
             digest: kernel.random.next() ^ tally.bytesReceived << 32 ^ tally.bytesSent ^ kernel.now.nanoseconds)
     }
 
@@ -145,11 +152,10 @@ extension Simulation {
     private func startAnswers() {
         for slot in 0..<UInt32(shard.state.pointee.slab.slotCount) where shard.state.pointee.slab.isOccupied(slot) {
             let connection = shard.state.pointee.slab[slot].pointee
-            guard let client = client(of: connection.descriptor) else { continue }
-            let fates = client.script.requests.compactMap(\.asyncFate)
+            guard connection.asyncRequested > 0, let client = client(of: connection.descriptor) else { continue }
             let token = ConnectionToken(shard: 0, generation: connection.generation, slot: slot)
             for sequence in desk.newRequests(slot, connection) {
-                answer(fates[Int(sequence)], token, sequence)
+                answer(client.bounds.asyncFates[Int(sequence)], token, sequence)
             }
         }
     }
@@ -187,7 +193,7 @@ extension Simulation {
 import Foundation
 extension Simulation {
     func trace() {
-        guard ProcessInfo.processInfo.environment["APUS_TRACE"] != nil else { return }
+        guard traced else { return }
         print("turn \(kernel.waitCount) at \(Double(kernel.now.nanoseconds) / 1e9)")
         for client in clients { print("   ", client.name, client.state, client.repliesReceived, client.repliesDue, "of", client.script.replies.count, client.script.ending, client.isSettled, client.manners) }
         for slot in 0..<UInt32(shard.state.pointee.slab.slotCount) where shard.state.pointee.slab.isOccupied(slot) {
@@ -196,3 +202,5 @@ extension Simulation {
         }
     }
 }
+
+let traced = ProcessInfo.processInfo.environment["APUS_TRACE"] != nil

@@ -24,6 +24,7 @@ extension Simulation {
         if inUse != chunkByteCount {
             kernel.report(.chunksDisagree, "the pool lends \(inUse) bytes, connections hold \(chunkByteCount)")
         }
+        asyncRepliesEarly = max(asyncRepliesEarly, shard.state.pointee.asyncReplies.count)
         if shard.state.pointee.asyncReplies.count > asyncCount {
             kernel.report(.asyncOverLimit, "\(shard.state.pointee.asyncReplies.count) replies wait for \(asyncCount)")
         }
@@ -72,15 +73,13 @@ extension Simulation {
     }
 
     private func checkBounds(_ connection: Connection, _ client: ModelClient) {
-        let requests = client.script.requests
-        let replyMax = requests.map { $0.replies.reduce(0) { $0 + $1.count } }.max() ?? 0
-        let asyncMax = requests.filter { $0.asyncFate != nil }.flatMap(\.replies).map(\.count).max() ?? 0
-        let outboundMax = plan.configuration.outstandingByteCountMax + replyMax
-            + asyncMax * plan.configuration.backpressureLimit + Simulation.noticesByteCount
+        let bounds = client.bounds
+        let outboundMax = plan.configuration.outstandingByteCountMax + bounds.replyByteCountMax
+            + bounds.asyncReplyByteCountMax * plan.configuration.backpressureLimit + Simulation.noticesByteCount
         if connection.outbound.byteCount > outboundMax {
             kernel.report(.outboundOverLimit, "\(connection.outbound.byteCount) bytes for \(client.name)")
         }
-        let packetMax = min(plan.configuration.payloadByteCountMax, requests.map(\.bytes.count).max() ?? 0)
+        let packetMax = min(plan.configuration.payloadByteCountMax, bounds.requestByteCountMax)
         let inboundMax = max(Simulation.backlogByteCountMax, 9 + packetMax) + kernel.buffers.totalByteCount
         if connection.inbound.byteCount > inboundMax {
             kernel.report(.inboundOverLimit, "\(connection.inbound.byteCount) bytes of \(client.name), \(inboundMax)")

@@ -1,5 +1,5 @@
-// The other end of a server under test: one blocking socket whose every wait ends. It does what a test tells it, however
-// rude, and shares no code with the server's sessions.
+// The other end of a server under test: one blocking socket whose every wait ends. It does what a test tells it,
+// however rude it is, and shares no code with the server's sessions.
 
 import ApusReactor
 import ApusWire
@@ -60,7 +60,7 @@ extension Peer {
 
     package func send(_ messages: [Message]) throws { try send(bytes: messages.flatMap(PacketEncoder.encode)) }
 
-    package func send(bytes: [UInt8]) throws {
+    package func send(bytes: [UInt8]) throws(PeerError) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {

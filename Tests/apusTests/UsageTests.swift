@@ -13,11 +13,12 @@ import Testing
     func everyVerbHasHelpWithAnExample(verb: [String]) async throws {
         let help = try await Command.run(verb + ["--help"])
         #expect((help.status, help.complaint) == (0, ""))
-        #expect(help.lines.contains { $0.hasPrefix("  apus \(verb.joined(separator: " "))") || $0.contains("| apus ") })
+        #expect(help.lines.contains { $0.hasPrefix("  apus \(verb.joined(separator: " "))") })
     }
 
     @Test func theDocumentNamesEveryFlag() async throws {
-        let document = try String(contentsOf: UsageTests.repository.appendingPathComponent("docs/cli.md"), encoding: .utf8)
+        let page = UsageTests.repository.appendingPathComponent("docs/cli.md")
+        let document = try String(contentsOf: page, encoding: .utf8)
         for verb in UsageTests.verbs {
             let help = try await Command.run(verb + ["--help"])
             for flag in help.text.matches(of: /--[a-z-]+/) {
@@ -39,7 +40,7 @@ import Testing
 
     @Test(arguments: [
         ["no-such-verb"], ["serve", "--no-such-flag"], ["serve", "stray"], ["echo"], ["send"], ["ping", "--count"],
-        ["ping", "--count", "0"], ["ping", "--interval", "5q"], ["ping", "--timeout", "-5s"], ["ping", "--timeout", "s"],
+        ["ping", "--count", "0"], ["ping", "--interval", "5q"], ["ping", "--timeout=-5s"], ["ping", "--timeout", "s"],
         ["ping", "--timeout", "99999999999999999999s"], ["ping", "--timeout", "9223372036854775807m"],
         ["serve", "--shards", "many"], ["serve", "--unknown-command", "shout"], ["serve", "--max-payload-size", "1MB"],
         ["bench", "idle"], ["bench", "packet", "--seconds", "long"],
