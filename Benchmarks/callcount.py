@@ -129,7 +129,8 @@ def counts_of_profile(path):
 
 def per_packet(shorter, longer, packet_count):
     """The counts that one packet adds; `packet_count` is how many more packets the longer run saw."""
-    return {what: (longer[what] - shorter[what]) / packet_count for what in shorter}
+    # Rounded, because two starts may differ by a call or two; adding zero turns -0.0 into 0.0.
+    return {what: round((longer[what] - shorter[what]) / packet_count, 4) + 0.0 for what in shorter}
 
 
 def run_counted(command):

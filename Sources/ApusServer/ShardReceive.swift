@@ -34,7 +34,10 @@ extension Shard where IO: ~Copyable {
     ) {
         state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
         connection.pointee.lastReceived = state.pointee.now
-        connection.pointee.isHeard = true
+        if !connection.pointee.isHeard {
+            connection.pointee.isHeard = true
+            scheduleTimer(slot, connection)
+        }
         // A connection that is ending reads only so that closing it does not reset what the peer has yet to read.
         guard connection.pointee.phase == .open else { return }
         if connection.pointee.isPaused { return keep(bytes, connection, slot) }

@@ -142,20 +142,8 @@ extension ShardState {
         return true
     }
 
-    /// Append a packet with this payload. False: no buffer is left.
-    @inline(__always)
-    mutating func appendPacket(_ payload: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {
-        let byteCount = PacketFormat.headerByteCount + payload.byteCount
-        guard let start = connection.pointee.outbound.reserve(byteCount, from: &pool) else { return false }
-        var output = OutputRawSpan(
-            buffer: UnsafeMutableRawBufferPointer(start: start, count: byteCount), initializedCount: 0)
-        PacketEncoder.writeHeader(payloadByteCount: payload.byteCount, into: &output)
-        output.append(copying: payload)
-        connection.pointee.outbound.commit(byteCount)
-        return true
-    }
-
     /// Append bytes that are packets already. False: no buffer is left.
+    @inline(__always)
     mutating func append(_ packet: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {
         guard let start = connection.pointee.outbound.reserve(packet.byteCount, from: &pool) else { return false }
         packet.withUnsafeBytes { bytes in

@@ -11,7 +11,7 @@ import Testing
         // Four times what the buffers hold at once.
         for round in 0..<16 {
             try pair.write([UInt8](repeating: UInt8(round), count: 1000))
-            let completion = try #require(ring.wait())
+            let completion = try ring.complete()
             #expect(completion.token == Token(.receive, slot: 7, generation: 3))
             #expect(completion.hasMore)
             let lease = try #require(completion.lease)
@@ -31,7 +31,7 @@ import Testing
         ring.receive(from: pair.ours, token: Token(.receive, slot: 0))
         while received.count < sent.count {
             written += pair.writeWhatFits(sent[written...])
-            let completion = try #require(ring.wait())
+            let completion = try ring.complete()
             if let lease = completion.lease {
                 received += lease.bytes
                 ring.recycle(lease)
@@ -51,21 +51,22 @@ import Testing
         try pair.write([UInt8](repeating: 1, count: 6 * 4096))
         ring.receive(from: pair.ours, token: Token(.receive, slot: 0))
         var leases: [Lease] = []
-        var end: Completion?
-        while end == nil {
-            let completion = try #require(ring.wait())
-            if let lease = completion.lease { leases.append(lease) } else { end = completion }
+        var last: Completion?
+        while last?.hasMore ?? true {
+            let completion = try ring.complete()
+            if let lease = completion.lease { leases.append(lease) }
+            last = completion
         }
         #expect(leases.count == 4)
-        #expect(end?.hasMore == false)
-        #expect(end.map { ReceiveError($0.result) } == .starved)
+        // A bundle that takes the last buffers may end the receive itself.
+        if last?.lease == nil { #expect(last.map { ReceiveError($0.result) } == .starved) }
 
         for lease in leases { ring.recycle(lease) }
         ring.receive(from: pair.ours, token: Token(.receive, slot: 1))
-        let next = try #require(ring.wait())
+        let next = try ring.complete()
         #expect(next.token.slot == 1)
-        #expect(next.lease != nil)
-        if let lease = next.lease { ring.recycle(lease) }
+        let lease = try #require(next.lease)
+        ring.recycle(lease)
     }
 
     @Test func sendShutdownAndCloseComplete() throws {
@@ -93,7 +94,7 @@ import Testing
         ring.cancel(Token(.receive, slot: 2), token: Token(.cancel, slot: 2))
         var ends: [Operation?: Int32] = [:]
         while ends.count < 2 {
-            let completion = try #require(ring.wait())
+            let completion = try ring.complete()
             #expect(!completion.hasMore)
             ends[completion.token.operation] = completion.result
         }
@@ -101,7 +102,7 @@ import Testing
 
         ring.receive(from: pair.ours, token: Token(.receive, slot: 3))
         pair.closeTheirs()
-        let finished = try #require(ring.wait())
+        let finished = try ring.complete()
         #expect(ReceiveError(finished.result) == .finished)
         #expect(finished.lease == nil)
     }
@@ -240,7 +241,14 @@ extension Ring {
         submitAndWait(until: now + 10 * .second)
         return next()
     }
+
+    fileprivate mutating func complete() throws -> Completion {
+        guard let completion = wait() else { throw NothingCompleted() }
+        return completion
+    }
 }
+
+private struct NothingCompleted: Error {}
 
 extension Lease {
     fileprivate var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: start, count: Int(byteCount))) }

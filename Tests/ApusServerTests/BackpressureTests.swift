@@ -52,9 +52,9 @@ import Testing
 
     private static func sendUntilPaused(_ peer: Peer, _ server: RunningServer) throws -> Int {
         var sent = 0
-        repeat {
+        for _ in 0..<100 where server.metrics.pauses == 0 && sent < requests.count {
             sent += try peer.sendUntilStalled(Array(requests[sent...]))
-        } while server.metrics.pauses == 0 && sent < requests.count
+        }
         #expect(eventually { server.metrics.pauses > 0 })
         return sent
     }

@@ -47,9 +47,13 @@ struct ByteQueue {
         bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
     }
 
-    func starts(with other: [UInt8]) -> Bool {
-        guard other.count <= count else { return false }
-        return withBytes { bytes in other.withUnsafeBytes { isSame($0, bytes, count: other.count) } }
+    /// Behind its first `offset` bytes it goes on with `other`.
+    func starts(with other: [UInt8], at offset: Int = 0) -> Bool {
+        guard offset + other.count <= count else { return false }
+        return withBytes { bytes in
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+            return other.withUnsafeBytes { isSame($0, rest, count: other.count) }
+        }
     }
 }
 

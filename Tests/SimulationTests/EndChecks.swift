@@ -62,6 +62,11 @@ extension Simulation {
         expect("short sends", counters.shortSends.count, tally.shortSends)
         expect("starved receives", counters.starvedReceives.count, tally.starvedReceives)
         expect("stale completions", counters.staleCompletions.count, tally.stale)
+        let pushesHeard = clients.reduce(0) { $0 + UInt64($1.pushesReceived) }
+        if pushesHeard + counters.dropped(.pushForGoneConnection) > counters.pushes.count {
+            kernel.report(.countersDisagree, "\(counters.pushes.count) pushes, \(pushesHeard) heard")
+        }
+        if counters.pushes.count > pushesPosted { kernel.report(.countersDisagree, "\(pushesPosted) pushes posted") }
         expect("completions", counters.completions.count, tally.completions)
     }
 }

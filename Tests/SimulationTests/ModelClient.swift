@@ -21,7 +21,7 @@ final class ModelClient: SocketPeer {
         case vanished
     }
 
-    let name: String
+    let number: UInt8
     let script: Script
     let manners: Manners
     private unowned let kernel: SimulatedKernel
@@ -58,13 +58,15 @@ final class ModelClient: SocketPeer {
     private let repliesBehind: [Int]
     private(set) var repliesReceived = 0
     private(set) var pingsReceived = 0
+    private(set) var pushesReceived = 0
+    private var lastPush = -1
 
     private var isStepScheduled = false
 
     init(
-        _ name: String, _ script: Script, _ manners: Manners, on listener: SimulatedListener, of kernel: SimulatedKernel
+        _ number: UInt8, _ script: Script, _ manners: Manners, on listener: SimulatedListener, of kernel: SimulatedKernel
     ) {
-        self.name = name
+        self.number = number
         self.script = script
         self.manners = manners
         self.listener = listener
@@ -80,6 +82,8 @@ final class ModelClient: SocketPeer {
         }
         kernel.agenda.add({ [unowned self] in connect() }, at: lastProgress)
     }
+
+    var name: String { "client \(number)" }
 
     var repliesDue: Int { repliesBehind[requestsQueued] }
 
@@ -238,6 +242,8 @@ extension ModelClient {
             heardPing()
         } else if script.session == .message, incoming.starts(with: Wire.disconnect) {
             isToldToLeave = true
+        } else if incoming.starts(with: Wire.pushPrefix, at: 9) {
+            heardPush(byteCount)
         } else if !heardReply(byteCount) {
             return false
         }
@@ -262,6 +268,17 @@ extension ModelClient {
         guard manners.answersPings, !isMute, !hasFinished else { return }
         unsent.append(Wire.pong)
         queuedByteCount += Wire.pong.count
+    }
+
+    /// Pushes may be dropped, but they come in order, and only to their addressee.
+    private func heardPush(_ byteCount: Int) {
+        let content = incoming.withBytes { Array($0[..<byteCount].suffix(9)) }
+        let place = content.dropFirst().reversed().reduce(0) { $0 << 8 | Int($1) }
+        if content.first != number || place <= lastPush {
+            kernel.report(.wrongReply, "\(name) got push \(place) for client \(content[0]) behind push \(lastPush)")
+        }
+        lastPush = place
+        pushesReceived += 1
     }
 
     /// False, and reported: not the reply that is due.

@@ -27,6 +27,8 @@ struct Plan {
     var clientCount: Int
     var style = ScriptStyle()
     var asyncDelayMax: Nanoseconds
+    /// The chance, at every turn, of a push to somebody.
+    var pushesPerMille: Int
     /// The process has no descriptors left from the first until the second.
     var exhaustion: (start: Nanoseconds, length: Nanoseconds)?
     /// In the middle of everything; nil: when every client has done what it wanted.
@@ -44,6 +46,7 @@ struct Plan {
         outboundMax = random.choice([64, 1024, 8192, 65_536])
         clientCount = random.within(1, 6)
         asyncDelayMax = random.choice([0, .millisecond, 50 * .millisecond, 3 * .second])
+        pushesPerMille = random.choice([0, 0, 0, 50])
         if random.chance(perMille: 150) {
             exhaustion = (random.nanoseconds(upTo: .second), random.nanoseconds(upTo: .second))
         }

@@ -33,6 +33,7 @@ extension Sightings {
         + [
             "short sends", "starved receives", "ended receives", "cancelled receives", "cancelled sends",
             "cancels too late", "stale completions", "pauses", "async requests", "early async replies", "pings",
+            "pushes",
         ]
 }
 
@@ -54,6 +55,7 @@ extension Simulation {
         sightings.note("async requests", counters.asyncRequests.count)
         sightings.note("early async replies", UInt64(asyncRepliesEarly))
         sightings.note("pings", clients.reduce(0) { $0 + UInt64($1.pingsReceived) })
+        sightings.note("pushes", clients.reduce(0) { $0 + UInt64($1.pushesReceived) })
         sightings.note("turns", UInt64(kernel.waitCount))
         sightings.note("turns for nothing", UInt64(turnsForNothing))
         return sightings

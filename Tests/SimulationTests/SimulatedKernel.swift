@@ -37,6 +37,10 @@ final class SimulatedKernel {
     var horizon = Instant.never
     /// While so, the process has no descriptor left.
     var isExhausted = false
+    /// What happens just before the kernel gets to a cancel; a directed test lets it come too late.
+    var beforeCancel: ((Token) -> Void)?
+    /// How much later than otherwise a close is told.
+    var delaysCloses: Nanoseconds = 0
 
     private(set) var violation: Violation?
     private(set) var waitCount = 0
@@ -139,7 +143,8 @@ extension SimulatedKernel {
         guard let socket = socket(descriptor, "send") else { return }
         if socket.held.contains(.send) { return report(.secondSendInFlight, name(socket)) }
         socket.held.insert(.send)
-        socket.sendUnderWay = SendUnderWay(token: token, bytes: bytes, copy: Array(bytes), began: now)
+        socket.sendUnderWay = SendUnderWay(token: token, bytes: bytes, copy: Array(bytes))
+        socket.sendBegan = now
         submissions.append(.send(socket))
     }
 
@@ -180,6 +185,8 @@ extension SimulatedKernel {
         let completion = posted.completion
         if let lease = completion.lease { buffers.lend(lease) }
         tally.count(completion, isStale: posted.isStale)
+        if completion.lease != nil { posted.socket?.lastTaken = now }
+        if completion.token.operation == .send { posted.socket?.sendEnded = now }
         if completion.hasMore { return completion }
         if let listener = posted.listener { listener.isHeld = false }
         if let socket = posted.socket, let held = completion.token.operation.flatMap({ HeldOperations($0) }) {
@@ -235,7 +242,8 @@ extension SimulatedKernel {
         case .shutdown(let socket, let token): later { [unowned self] in shutDown(socket, token) }
         case .close(let socket, let token):
             close(socket)
-            post(Completion(token: token, result: 0, hasMore: false, lease: nil), socket)
+            let completion = Completion(token: token, result: 0, hasMore: false, lease: nil)
+            agenda.add({ [unowned self] in post(completion, socket) }, at: now + delaysCloses)
         case .cancel(let target, let token): cancel(target, token)
         case .wake: wake?.isReading = true
         }
@@ -308,8 +316,11 @@ extension SimulatedKernel {
             start.storeBytes(of: 0x21, as: UInt8.self)
             lease = Lease(start: start, byteCount: 1, bufferID: UInt16(buffer.id))
         }
-        let stale = Token(operation, slot: token.slot, generation: token.generation)
-        let completion = Completion(token: stale, result: result, hasMore: false, lease: lease)
+        postStale(Token(operation, slot: token.slot, generation: token.generation), result, lease)
+    }
+
+    func postStale(_ token: Token, _ result: Int32, _ lease: Lease? = nil) {
+        let completion = Completion(token: token, result: result, hasMore: false, lease: lease)
         completions.add(Posted(completion: completion, socket: nil, listener: nil, isStale: true), at: now)
     }
 }
@@ -317,6 +328,7 @@ extension SimulatedKernel {
 // MARK: Accept
 
 extension SimulatedKernel {
+    /// Go on with an accept, if one is under way.
     func accept(on listener: SimulatedListener) {
         guard let token = listener.acceptUnderWay else { return }
         if random.chance(perMille: weather.interrupts) { return endAccept(listener, -EINTR) }
@@ -372,6 +384,9 @@ extension SimulatedKernel {
             endReceive(socket, 0)
         }
     }
+
+    /// No buffer is left for a receive.
+    func starve(_ socket: SimulatedSocket) { endReceive(socket, -ENOBUFS) }
 
     private func fill(_ buffer: (id: Int, bytes: UnsafeMutableRawBufferPointer), from socket: SimulatedSocket) -> Lease {
         var count = min(buffer.bytes.count, socket.inbound.count)
@@ -458,6 +473,7 @@ extension SimulatedKernel {
     }
 
     private func cancel(_ target: Token, _ token: Token) {
+        beforeCancel?(target)
         let isFound = random.chance(perMille: weather.losesCancels) ? outrun(target) : end(target)
         post(Completion(token: token, result: isFound ? 0 : -ENOENT, hasMore: false, lease: nil), nil)
     }

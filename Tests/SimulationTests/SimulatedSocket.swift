@@ -35,7 +35,6 @@ struct SendUnderWay {
     let token: Token
     let bytes: UnsafeRawBufferPointer
     let copy: [UInt8]
-    let began: Instant
 
     var isUnchanged: Bool { copy.withUnsafeBytes { isSame($0, bytes, count: copy.count) } }
 }
@@ -70,6 +69,11 @@ final class SimulatedSocket {
     /// When the peer last took bytes out of `outbound`, or `outbound` was last empty, and the longest time between.
     var lastRead = Instant.never
     var longestUnread: Nanoseconds = 0
+
+    /// When the user of the ring last took bytes, last began a send, and last took a send's completion.
+    var lastTaken = Instant(nanoseconds: 0)
+    var sendBegan = Instant(nanoseconds: 0)
+    var sendEnded = Instant(nanoseconds: 0)
 
     var held: HeldOperations = []
     var receiveUnderWay: Token?

@@ -29,9 +29,12 @@ final class Simulation {
     var clients: [ModelClient] = []
     var shard: Shard<SimulatedRing>
     var audit = CloseAudit()
+    var watch: Watch
     private var desk: AsyncDesk
     private(set) var endedAt = Instant.never
     private(set) var isStopped = false
+    private var pushesMade = 0
+    private(set) var pushesPosted: UInt64 = 0
     var asyncRepliesEarly = 0
     var turnsForNothing = 0
     var seenCompletions: UInt64 = 0
@@ -51,6 +54,7 @@ final class Simulation {
             return ShardListener(simulated.descriptor, session: listener.session, sharesOut: false)
         }
         shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
+        watch = Watch(slotCount: configuration.maxConnections)
         desk = AsyncDesk(slotCount: configuration.maxConnections)
     }
 
@@ -64,6 +68,7 @@ final class Simulation {
             seenCompletions = shard.state.pointee.counters.completions.count
             checkTurn()
             startAnswers()
+            if plan.random.chance(perMille: plan.pushesPerMille) { push() }
             endWhenSettled()
         }
         if kernel.violation == nil { kernel.runAgenda() }
@@ -88,7 +93,7 @@ final class Simulation {
             let script = plan.script(for: listener)
             let manners = plan.manners(for: script)
             clients.append(
-                ModelClient("client \(index)", script, manners, on: kernel.listeners[listener], of: kernel))
+                ModelClient(UInt8(index), script, manners, on: kernel.listeners[listener], of: kernel))
         }
         if let exhaustion = plan.exhaustion {
             at(exhaustion.start) { [unowned self] in kernel.isExhausted = true }
@@ -170,6 +175,30 @@ extension Simulation {
         let delay = 1 + plan.random.nanoseconds(upTo: plan.asyncDelayMax)
         at(delay) { [inbox] in
             _ = inbox.post(.asyncReply(token, sequence: sequence, packet: packet, failed: failed))
+        }
+    }
+}
+
+// MARK: Pushes
+
+extension Simulation {
+    /// To a connection that is open, or gone, or never was.
+    private func push() {
+        guard shard.state.pointee.slab.slotCount > 0 else { return }
+        let slot = UInt32(plan.random.below(shard.state.pointee.slab.slotCount))
+        var (generation, addressee) = (UInt32(0), UInt8.max)
+        if shard.state.pointee.slab.isOccupied(slot) {
+            let connection = shard.state.pointee.slab[slot].pointee
+            let isStale = plan.random.chance(perMille: 100)
+            generation = connection.generation - (isStale ? 1 : 0)
+            if !isStale { addressee = client(of: connection.descriptor)?.number ?? .max }
+        }
+        let packet = Wire.push(to: addressee, number: pushesMade)
+        pushesMade += 1
+        let token = ConnectionToken(shard: 0, generation: generation, slot: slot)
+        // All with the same delay, so that they stay in order.
+        at(plan.asyncDelayMax) { [unowned self] in
+            if inbox.post(.push(token, packet: packet)) { pushesPosted += 1 }
         }
     }
 }

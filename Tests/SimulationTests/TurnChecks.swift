@@ -8,8 +8,8 @@ extension Simulation {
     private static let attention: Nanoseconds = 5 * .second
     /// Undecoded bytes that a paused connection keeps before it stops reading.
     private static let backlogByteCountMax = 64 << 10
-    /// PING and DISCONNECT, which no limit holds back.
-    private static let noticesByteCount = 64
+    /// PING and DISCONNECT, which no limit holds back, and the last push that found room.
+    private static let noticesByteCount = 100
 
     func checkTurn() {
         var (chunkByteCount, asyncCount) = (0, 0)
@@ -57,6 +57,7 @@ extension Simulation {
             kernel.report(.bytesIgnored, "\(socket.inbound.count) bytes of \(client.name)")
         }
         if connection.phase != .open { judge(connection, client) }
+        checkTimes(connection, slot, client, socket)
     }
 
     /// The bits on a connection are what the kernel holds of it.

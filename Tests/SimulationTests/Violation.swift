@@ -11,7 +11,7 @@ enum Invariant: String, Sendable {
     // What holds at the end of every turn.
     case bitsDisagree, connectionCountDisagrees, tooManyConnections, chunksDisagree
     case outboundOverLimit, inboundOverLimit, asyncOverLimit
-    case bytesIgnored, noProgress, endlessTurns
+    case bytesIgnored, noProgress, endlessTurns, overdue, pingMissing
 
     // What a client may rely on.
     case wrongReply, unexpectedReply, replyMissing, resetInsteadOfReplies, unjustifiedClose, toldToLeaveTooEarly

@@ -21,6 +21,12 @@ enum Wire {
         packet([7, 0, 0, 0] + run(Array(command.utf8)) + run(content))
     }
 
+    /// What the server is told to push: it names its addressee, and its place among all pushes.
+    static func push(to client: UInt8, number: Int) -> [UInt8] { custom("PUSH", [client] + count(number)) }
+
+    /// What all pushes have in common, behind the packet's header.
+    static let pushPrefix = Array(push(to: 0, number: 0).dropFirst(9).dropLast(9))
+
     /// A length, u64 in little-endian order, and that many bytes.
     static func run(_ bytes: [UInt8]) -> [UInt8] { count(bytes.count) + bytes }
 

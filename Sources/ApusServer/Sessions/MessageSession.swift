@@ -8,10 +8,10 @@ package enum MessageSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, connection, in: state) { payload in
-            switch MessageDecoder.step(payload) {
+        PacketLoop.run(bytes, connection, in: state) { packet in
+            switch MessageDecoder.step(packet.extracting(droppingFirst: PacketFormat.headerByteCount)) {
             case .violation: .finish(.malformedMessage)
-            case .message(let layout): dispatch(payload, layout, of: slot, connection, in: state)
+            case .message(let layout): dispatch(packet, layout, of: slot, connection, in: state)
             }
         }
     }
@@ -19,15 +19,16 @@ package enum MessageSession {
     /// The built-in answers are written here; everything else takes one call more.
     @inline(__always)
     private static func dispatch(
-        _ payload: RawSpan, _ layout: MessageLayout, of slot: UInt32,
+        _ packet: RawSpan, _ layout: MessageLayout, of slot: UInt32,
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
+        let payload = packet.extracting(droppingFirst: PacketFormat.headerByteCount)
         let route = state.pointee.routes.route(payload, layout)
         let action = route.pointee.action
-        if action == .echo, connection.pointee.asyncOutstanding == 0 {
+        // Without trailing bytes the reply is the very packet: one copy, header and all.
+        if action == .echo, connection.pointee.asyncOutstanding == 0, layout.byteCount == payload.byteCount {
             connection.pointee.lastMessage = state.pointee.now
-            return state.pointee.appendPacket(payload.extracting(0..<layout.byteCount), to: connection)
-                ? .next : .finish(.memoryBudget)
+            return state.pointee.append(packet, to: connection) ? .next : .finish(.memoryBudget)
         }
         return act(on: action, route, MessageView(payload: payload, layout: layout), of: slot, connection, in: state)
     }

@@ -8,9 +8,10 @@ enum PacketSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, connection, in: state) { payload in
+        PacketLoop.run(bytes, connection, in: state) { packet in
             guard let handler = state.pointee.routes.packetHandler else { return .next }
             var reply = Reply(to: connection, in: state)
+            let payload = packet.extracting(droppingFirst: PacketFormat.headerByteCount)
             handler(payload, Context(connection, slot: slot, in: state), &reply)
             connection.pointee.lastMessage = state.pointee.now
             return reply.closing.map { .finish($0) } ?? .next
@@ -18,7 +19,8 @@ enum PacketSession {
     }
 }
 
-/// The loop both packet sessions share: decode one packet after the other for as long as replies may be written.
+/// The loop both packet sessions share: decode one packet after the other for as long as replies may be written, and
+/// hand each on whole, header first.
 enum PacketLoop {
     @inline(__always)
     static func run(
@@ -39,7 +41,7 @@ enum PacketLoop {
                 guard mayReply(connection, in: state) else {
                     return SessionProgress(consumedByteCount: offset, stop: .paused)
                 }
-                switch answer(bytes.extracting(payload)) {
+                switch answer(bytes.extracting(offset..<payload.upperBound)) {
                 case .next: break
                 case .pause: return SessionProgress(consumedByteCount: offset, stop: .paused)
                 case .finish(let reason):
