@@ -10,7 +10,8 @@ struct OutboundBytes: ~Copyable {
     private static let keptByteCountMax = 64 << 10
 
     private var gathered: [UInt8] = []
-    /// Raw memory, since an array's may move while the kernel reads it. Ours alone: replaced and freed only between sends.
+    /// Raw memory, since an array's may move while the kernel reads it. Ours alone: replaced and freed only between
+    /// sends.
     private var block = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var blockByteCount = 0
     private var sentByteCount = 0

@@ -23,17 +23,17 @@ package struct MailboxSizes: Sendable {
 package enum Mailbox {
     /// The sender's end.
     package struct Outbox: BitwiseCopyable {
-        private let data: DataLane
+        private let records: DataLane
         private let control: ControlLane
         private let pending: PendingMessages
 
         init(_ parts: MailboxParts) {
-            (data, control, pending) = (parts.data, parts.control, parts.pending)
+            (records, control, pending) = (parts.records, parts.control, parts.pending)
         }
 
         /// False when the lane is full, or the bytes are more than it ever takes: the caller drops and counts them.
         package func post(destination: UInt64, bytes: RawSpan) -> Bool {
-            data.post(destination: destination, bytes: bytes)
+            records.post(destination: destination, bytes: bytes)
         }
 
         /// Never dropped: behind a full lane the message waits here until `flushPending`. False when even that place is
@@ -54,24 +54,24 @@ package enum Mailbox {
 
     /// The receiver's end.
     package struct Inbox: BitwiseCopyable {
-        private let data: DataLane
+        private let records: DataLane
         private let control: ControlLane
 
         init(_ parts: MailboxParts) {
-            (data, control) = (parts.data, parts.control)
+            (records, control) = (parts.records, parts.control)
         }
 
         /// Everything posted so far, in order; what is posted meanwhile is left for the next call.
-        package func drain(_ deliver: (_ destination: UInt64, _ bytes: RawSpan) -> Void) { data.drain(deliver) }
+        package func drain(_ deliver: (_ destination: UInt64, _ bytes: RawSpan) -> Void) { records.drain(deliver) }
         package func drainControl(_ deliver: (ControlMessage) -> Void) { control.drain(deliver) }
 
-        package var isEmpty: Bool { data.isEmpty && control.isEmpty }
+        package var isEmpty: Bool { records.isEmpty && control.isEmpty }
     }
 }
 
 /// The parts of one mailbox, in the order they lie in its memory.
 struct MailboxParts: BitwiseCopyable {
-    let data: DataLane
+    let records: DataLane
     let control: ControlLane
     let pending: PendingMessages
 
@@ -83,7 +83,7 @@ struct MailboxParts: BitwiseCopyable {
         unsafe pending = PendingMessages(at: pendingStart, capacity: sizes.pendingCount)
         unsafe control = ControlLane(
             indices: SharedIndices(at: start), messages: controlStart, capacity: sizes.controlCount)
-        unsafe data = DataLane(
+        unsafe records = DataLane(
             indices: SharedIndices(at: start + SharedIndices.byteCount),
             bytes: controlStart + sizes.controlCount * stride, capacity: sizes.dataByteCount)
     }

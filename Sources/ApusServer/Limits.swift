@@ -8,8 +8,9 @@ package struct Limits: Sendable {
     static let connectionsMax = 1_000_000
     /// One send; more would hide from the stalled-write clock how the peer drains (it counts completed sends).
     static let sendByteCountMax = 256 << 10
-    /// Undecoded bytes kept for a connection that waits before its receive is cancelled. What the kernel had already
-    /// received (at most one socket buffer) still arrives after that.
+    /// Undecoded bytes kept for a connection that waits before its receive is cancelled. The cancel leaves at the end
+    /// of the turn, so what the kernel receives in that turn still arrives: at worst all buffers that the ring lends.
+    /// Also the most of a packet that is gathered once the shard's buffers run low.
     static let backlogByteCountMax = 64 << 10
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second

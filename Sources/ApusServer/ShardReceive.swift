@@ -99,8 +99,11 @@ extension Shard where IO: ~Copyable {
     private mutating func keep(
         _ bytes: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
-        if !connection.pointee.inbound.copyIn(bytes, pool: &state.pointee.pool) {
-            abort(slot, connection, .memoryBudget)
+        // Large unfinished packets must not take the last buffers, which others need for their replies.
+        let isLarge = connection.pointee.inbound.byteCount + bytes.count > Limits.backlogByteCountMax
+        let mayGrow = !isLarge || state.pointee.pool.byteCountInUse < state.pointee.limits.memoryHighWater
+        guard mayGrow, connection.pointee.inbound.copyIn(bytes, pool: &state.pointee.pool) else {
+            return abort(slot, connection, .memoryBudget)
         }
     }
 

@@ -100,9 +100,9 @@ private func withClient(
     }
 
     @Test func bothSidesPingAndNeitherSeesIt() async throws {
-        let busy: (inout Server) -> Void = { $0.configuration.heartbeatInterval = .milliseconds(200) }
+        let busy: (inout Server) -> Void = { $0.configuration.heartbeatInterval = .milliseconds(500) }
         try await withClient(busy) { client, handle in
-            try await Task.sleep(for: .milliseconds(500))
+            try await Task.sleep(for: .milliseconds(1200))
             #expect(client.endReason == nil)
             #expect(try await client.request(.echo("still here")) == .echo("still here"))
         }

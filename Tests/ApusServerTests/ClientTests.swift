@@ -112,7 +112,7 @@ private func failure(of body: () async throws(ClientError) -> Void) async -> Cli
     @Test func aResetIsALostConnection() async throws {
         let peer = ScriptedPeer { stream in
             _ = stream.read()
-            stream.resetOnClose()
+            stream.reset()
         }
         let client = try await connect(peer)
         let error = await failure { () throws(ClientError) in _ = try await client.request(.echo("x")) }
@@ -215,11 +215,11 @@ private func failure(of body: () async throws(ClientError) -> Void) async -> Cli
     @Test func heartbeatsKeepAQuietConnectionOpen() async throws {
         let enough = Signal()
         let peer = ScriptedPeer { stream in
-            for _ in 0..<3 where stream.read() == .ping { stream.write(.pong) }
+            for _ in 0..<2 where stream.read() == .ping { stream.write(.pong) }
             enough.raise()
             stream.serve()
         }
-        let client = try await connect(peer) { $0.heartbeatInterval = .milliseconds(200) }
+        let client = try await connect(peer) { $0.heartbeatInterval = .milliseconds(500) }
         await onThread { enough.wait() }
         #expect(client.endReason == nil)
     }

@@ -16,9 +16,10 @@ final class ScriptedPeer: Sendable {
         self.finished = finished
         Thread.detachNewThread {
             let stream = PeerStream(accept(listener, nil, nil))
+            _ = fcntl(stream.socket, F_SETFD, FD_CLOEXEC)
             script(stream)
-            close(stream.socket)
-            close(listener)
+            stream.close()
+            Glibc.close(listener)
             end.finish()
         }
     }
@@ -30,7 +31,7 @@ final class ScriptedPeer: Sendable {
 
     /// A listening socket on a free port of 127.0.0.1.
     static func listen(backlog: Int32) -> (listener: Int32, port: UInt16) {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -94,10 +95,17 @@ struct PeerStream: Sendable {
         }
     }
 
-    /// Closing sends a reset from now on.
-    func resetOnClose() {
-        var linger = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+    func close() {
+        // Should another test's child have inherited the socket, it is finished all the same.
+        shutdown(socket, Int32(SHUT_WR))
+        Glibc.close(socket)
+    }
+
+    /// End the connection with a reset, as connecting to nowhere does.
+    func reset() {
+        var nowhere = sockaddr()
+        nowhere.sa_family = sa_family_t(AF_UNSPEC)
+        connect(socket, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
     }
 
     private func readBytes(_ count: Int) -> [UInt8]? {

@@ -159,8 +159,8 @@ final class ServingCommand: Sendable {
 private enum Pipe {
     static func open() throws -> (read: Int32, write: Int32) {
         var descriptors: [Int32] = [-1, -1]
-        // Other tests' children must not hold the ends open. (EPIPE instead of a signal: the runner ignores SIGPIPE.)
         guard pipe(&descriptors) == 0 else { throw RunningCommand.CannotStart(path: "a pipe", errno: errno) }
+        // A child of another test would hold the ends open until it ends.
         for descriptor in descriptors { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         return (descriptors[0], descriptors[1])
     }

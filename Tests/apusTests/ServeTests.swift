@@ -115,7 +115,7 @@ import Testing
 
     @Test func silenceIsAnsweredWithPings() async throws {
         try await blocking {
-            let serving = try ServingCommand("--heartbeat-interval", "20ms")
+            let serving = try ServingCommand("--heartbeat-interval", "500ms")
             let peer = try Peer(to: serving.address)
             try peer.send(.ping)
             #expect(try peer.read() == .pong)

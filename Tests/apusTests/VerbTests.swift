@@ -59,7 +59,7 @@ private func withHandlers(
             }
         }) { address in
             let ping = try await Command.run(
-                "ping", "--address", address, "--count", "3", "--interval", "1ms", "--timeout", "50ms")
+                "ping", "--address", address, "--count", "3", "--interval", "1ms", "--timeout", "1s")
             #expect(ping.status == 1)
             #expect(ping.lines.last?.hasPrefix("\(address): 2 sent, 1 answered") == true)
             #expect(ping.complaint.contains("did not answer Ping within"))

@@ -9,7 +9,7 @@ final class EchoHandler: ChannelInboundHandler {
     private var replies = ByteBuffer()
     private var closing = false
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {  // tidy: SwiftNIO's name
         guard !closing else { return }
         do {
             switch try Request(decoding: unwrapInboundIn(data)) {
