@@ -76,7 +76,7 @@ struct RoundTrips {
         let address: String
         let sent: Int
         let received: Int
-        /// Null when there is none.
+        /// Absent when there is none.
         let spread: Spread?
         let roundTrips: [Double]
 

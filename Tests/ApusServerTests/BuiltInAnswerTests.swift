@@ -56,7 +56,8 @@ import Testing
                     case .ping: [vectors["Pong"], vectors["Pong"]]
                     case .echo: [packet, vectors["Pong"]]
                     case .disconnect: [nil]
-                    default: [vectors["Pong"]]
+                    case .pong, .custom, .unknown, .handshakeInit, .handshakeResponse, .handshakeConfirm:
+                        [vectors["Pong"]]
                     }
                 for answer in expected { #expect(try peer.readPacket() == answer, "\(name)") }
             }

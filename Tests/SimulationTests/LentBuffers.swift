@@ -38,6 +38,8 @@ final class LentBuffers {
 
     var totalByteCount: Int { count * byteCount }
 
+    var hasFree: Bool { !free.isEmpty }
+
     /// A buffer to fill, or nil: ENOBUFS.
     func take() -> (id: Int, bytes: UnsafeMutableRawBufferPointer)? {
         guard let id = free.popLast() else { return nil }

@@ -377,10 +377,13 @@ extension SimulatedKernel {
             if ends { return }
             if delayReceive(socket) { return }
         }
+        guard socket.peerReset || socket.peerFinished else { return }
+        // Even an end is told only to one who has a buffer for it.
+        if !buffers.hasFree { return endReceive(socket, -ENOBUFS) }
         if socket.peerReset {
             endReceive(socket, socket.resetUntold ? -ECONNRESET : 0)
             socket.resetUntold = false
-        } else if socket.peerFinished {
+        } else {
             endReceive(socket, 0)
         }
     }

@@ -54,9 +54,9 @@ enum Command {
     }
 }
 
-/// A command that has started. Whatever happens, it does not outlive a test's patience.
+/// A command that has started. It outlives neither this object nor a test's patience.
 final class RunningCommand: Sendable {
-    private let process: pid_t
+    private let child: Child
     private let input: Int32
     private let output: Background<[UInt8]>
     private let complaint: Background<[UInt8]>
@@ -64,32 +64,33 @@ final class RunningCommand: Sendable {
 
     init(_ arguments: [String], environment: [String: String] = [:]) throws {
         let (stdin, stdout, stderr) = (try Pipe.open(), try Pipe.open(), try Pipe.open())
-        process = try RunningCommand.spawn(arguments, environment, [stdin.read, stdout.write, stderr.write])
+        child = Child(try RunningCommand.spawn(arguments, environment, [stdin.read, stdout.write, stderr.write]))
         for descriptor in [stdin.read, stdout.write, stderr.write] { close(descriptor) }
         input = stdin.write
         let collected = Collected()
         outputSoFar = collected
         output = Background { collected.readAll(from: stdout.read) }
         complaint = Background { Collected().readAll(from: stderr.read) }
-        RunningCommand.endAfterPatience(process)
+        child.endAfterPatience()
     }
 
-    var processID: Int32 { process }
+    deinit { child.end() }
+
+    var processID: Int32 { child.process }
 
     func send(_ bytes: [UInt8]) throws {
         bytes.withUnsafeBytes { _ = write(input, $0.baseAddress, $0.count) }
         close(input)
     }
 
-    func signal(_ signal: Int32) { kill(process, signal) }
+    func signal(_ signal: Int32) { child.signal(signal) }
 
     /// The first `count` lines of its output, as soon as they are there.
     func lines(_ count: Int) -> [String] { outputSoFar.lines(count) }
 
     /// Wait for its end; once.
     func finish() -> Finished {
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let status = child.wait()
         let isExit = status & 0x7F == 0
         do {
             return Finished(
@@ -122,13 +123,46 @@ final class RunningCommand: Sendable {
         let path: String
         let errno: Int32
     }
+}
 
-    private static func endAfterPatience(_ process: pid_t) {
+/// A child process, to which nothing is sent once its number may be another's.
+private final class Child: Sendable {
+    let process: pid_t
+    private let isReaped = Mutex(false)
+
+    init(_ process: pid_t) { self.process = process }
+
+    func signal(_ signal: Int32) {
+        isReaped.withLock { isReaped in
+            if !isReaped { kill(process, signal) }
+        }
+    }
+
+    /// Wait for its end and return its status; once.
+    func wait() -> Int32 {
+        // First without reaping: its number stays its own for as long as this takes.
+        var ended = siginfo_t()
+        while waitid(P_PID, id_t(process), &ended, Int32(WEXITED) | Int32(WNOWAIT)) < 0, errno == EINTR {}
+        return isReaped.withLock { isReaped in
+            var status: Int32 = 0
+            waitpid(process, &status, 0)
+            isReaped = true
+            return status
+        }
+    }
+
+    /// If it still runs, as after a test that failed.
+    func end() {
+        guard !isReaped.withLock({ $0 }) else { return }
+        signal(SIGKILL)
+        _ = wait()
+    }
+
+    func endAfterPatience() {
         Thread.detachNewThread {
-            // The exit of a child that was waited for already is no error: then there is nobody to end.
             let end = Date() + TimeInterval(2 * patienceSeconds)
-            while kill(process, 0) == 0 {
-                if Date() > end { kill(process, SIGKILL) }
+            while !self.isReaped.withLock({ $0 }) {
+                if Date() > end { self.signal(SIGKILL) }
                 usleep(50_000)
             }
         }

@@ -105,7 +105,7 @@ import Testing
         #expect(found == [.receive, .send])
         #expect(rig.connection(of: peer) == nil)
         #expect(rig.counters.closed(.stalledWrite) == 1)
-        #expect(rig.shard.state.pointee.pool.byteCountInUse == 0)
+        #expect(rig.byteCountInUse == 0)
         #expect(rig.kernel.violation == nil)
     }
 
@@ -126,7 +126,7 @@ import Testing
         }
         #expect(rig.inbox.post(.drain(.second)))
         rig.settle()
-        #expect(rig.shard.isDone)
+        #expect(rig.isDone)
         #expect(rig.kernel.listeners.allSatisfy { $0.isClosed })
         #expect(rig.counters.refused(.draining) == (race == .accepted || race == .endedByAccept ? 1 : 0))
         #expect(rig.counters.refused(.noDescriptor) == (race == .exhausted ? 1 : 0))

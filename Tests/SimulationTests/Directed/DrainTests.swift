@@ -24,9 +24,9 @@ import Testing
         rig.run(until: 1002 * .millisecond)
         #expect(rig.shared.forcedCount == 2)
         #expect(peers[1].sawFinish)
-        #expect(!rig.shard.isDone)
+        #expect(!rig.isDone)
         rig.run(until: 3010 * .millisecond)
-        #expect(rig.shard.isDone)
+        #expect(rig.isDone)
         #expect(rig.shared.forcedCount == 2)
         #expect(rig.counters.closed(.drainForced) == 2)
         #expect(rig.kernel.violation == nil)
@@ -44,7 +44,7 @@ import Testing
         rig.settle()
         #expect(peer.read() == Wire.echo([0x65]) + Wire.pong)
         #expect(peer.sawFinish)
-        #expect(rig.shard.isDone)
+        #expect(rig.isDone)
         #expect(rig.counters.closed(.drained) == 1)
         #expect(rig.shared.forcedCount == 0)
     }
@@ -63,12 +63,12 @@ import Testing
             #expect(rig.inbox.post(.asyncReply(token, sequence: sequence, packet: Wire.pong, failed: false)))
         }
         rig.settle()
-        #expect(rig.shard.state.pointee.asyncReplies.count == 0)
+        #expect(rig.asyncReplyCount == 0)
         #expect(rig.counters.dropped(.replyForGoneConnection) == 2)
         #expect(peer.read() == [])
         peer.finish()
         rig.settle()
-        #expect(rig.shard.isDone)
+        #expect(rig.isDone)
     }
 
     @Test func stopEndsEverythingAtOnce() throws {
@@ -79,10 +79,10 @@ import Testing
         rig.settle()
         #expect(rig.inbox.post(.stop))
         rig.settle()
-        #expect(rig.shard.isDone)
+        #expect(rig.isDone)
         #expect(rig.shared.forcedCount == 3)
         #expect(rig.counters.closed(.stopped) == 3)
-        #expect(rig.shard.state.pointee.pool.byteCountInUse == 0)
+        #expect(rig.byteCountInUse == 0)
         #expect(rig.kernel.violation == nil)
     }
 }

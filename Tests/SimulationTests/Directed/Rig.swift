@@ -39,7 +39,11 @@ final class Rig {
         lot.open()
     }
 
+    // `#expect` takes copies only, and a shard is none.
     var counters: ShardCounters { shard.state.pointee.counters }
+    var isDone: Bool { shard.isDone }
+    var byteCountInUse: Int { shard.state.pointee.pool.byteCountInUse }
+    var asyncReplyCount: Int { shard.state.pointee.asyncReplies.count }
 
     /// Turn until nothing more happens at this time.
     func settle() {
