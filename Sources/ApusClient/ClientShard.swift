@@ -314,11 +314,8 @@ extension ClientShard {
 
 /// Why the kernel would not connect.
 private enum ConnectFailure {
-    /// ENOENT and ECONNREFUSED, as every Linux that Swift runs on numbers them: no socket file, nobody at the port.
-    private static let nobodyListens: Set<Int32> = [2, 111]
-
     static func describe(_ errno: Int32, at address: String) -> ClientError {
-        if nobodyListens.contains(errno) { return .connectionRefused(address: address) }
+        if ConnectError(-errno) == .refused { return .connectionRefused(address: address) }
         return .cannotConnect(
             address: address, reason: "\(errorText(errno)); correct the address, or look at the network.")
     }
