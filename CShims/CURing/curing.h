@@ -20,15 +20,9 @@
 #ifndef IORING_FEAT_RECVSEND_BUNDLE
 #define IORING_FEAT_RECVSEND_BUNDLE (1U << 14)
 #endif
-// Linux 6.12: the wait takes a minimum time to batch completions.
-#ifndef IORING_FEAT_MIN_TIMEOUT
-#define IORING_FEAT_MIN_TIMEOUT (1U << 15)
-#endif
-
 #define CURING_SETUP_FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL \
     | IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED)
 static const uint32_t curing_feature_bundle = IORING_FEAT_RECVSEND_BUNDLE;
-static const uint32_t curing_feature_min_timeout = IORING_FEAT_MIN_TIMEOUT;
 static const uint16_t curing_receive_bundle = IORING_RECVSEND_BUNDLE;
 static const uint32_t curing_cqe_buffer = IORING_CQE_F_BUFFER;
 static const uint32_t curing_cqe_more = IORING_CQE_F_MORE;

@@ -13,8 +13,9 @@ public struct ClientConfiguration: Sendable {
     /// Ping the server when nothing was sent or received for so long; a server silent for four intervals is given up.
     /// Nil: no pings, and no one notices a server that is gone without a word until a request times out.
     public var heartbeatInterval: Duration? = .seconds(15)
-    /// Requests that may be unanswered at once; further ones wait here. The first NPRO daemon can lock up beyond 64.
-    public var requestWindow: Int = 64
+    /// Requests that may be unanswered at once; further ones wait here. The first NPRO daemon can lock up beyond 66
+    /// unanswered messages, and up to four heartbeats count besides; what `send` says does too, and has no window.
+    public var requestWindow: Int = 60
     /// Calls that may wait for the window; one more fails with `overloaded`.
     public var waitingCallsMax: Int = 16_384
     /// Bytes of messages that nobody has received yet; more end the connection. One message is always admitted.

@@ -218,7 +218,7 @@ extension Conversation {
         try expectations.expire(at: now)
         if pulse.isDead(at: now) { throw .unresponsive(address: address, silentFor: pulse.silence(at: now)) }
         if pulse.isPingDue(at: now) {
-            owesPing = true
+            owesPing = expectations.mayExpectHeartbeat
             pulse.pinged(at: now)
         }
     }

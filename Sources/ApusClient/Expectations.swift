@@ -19,7 +19,7 @@ struct Expectations {
         var isHeartbeat: Bool { waiter == nil }
     }
 
-    /// Unanswered heartbeats that are remembered; a server silent for longer is dead.
+    /// Heartbeats that may be unanswered; no further one is sent, since each of their PONGs must find its place here.
     private static let heartbeatCountMax = 4
 
     private let address: String
@@ -40,7 +40,8 @@ struct Expectations {
         to kind: MessageKind, for waiter: Waiter<Message>, until callDeadline: Instant, within: Duration,
         at now: Instant
     ) {
-        let lossDeadline = now + Nanoseconds(lossTimeout)
+        // A call that may wait longer than others is not lost before its own time is over.
+        let lossDeadline = max(now + Nanoseconds(lossTimeout), callDeadline == .never ? now : callDeadline)
         queue.append(
             Expectation(
                 kind: kind, waiter: waiter, deadline: callDeadline, within: within, lossDeadline: lossDeadline))
@@ -48,10 +49,10 @@ struct Expectations {
         deadline = min(deadline, callDeadline, lossDeadline)
     }
 
+    var mayExpectHeartbeat: Bool { heartbeatCount < Expectations.heartbeatCountMax }
+
     mutating func expectHeartbeat() {
-        if heartbeatCount == Expectations.heartbeatCountMax, queue.pop(where: \.isHeartbeat) != nil {
-            heartbeatCount -= 1
-        }
+        precondition(mayExpectHeartbeat, "more heartbeats than are remembered")
         queue.append(
             Expectation(kind: .ping, waiter: nil, deadline: .never, within: .zero, lossDeadline: .never))
         heartbeatCount += 1

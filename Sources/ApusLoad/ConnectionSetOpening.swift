@@ -22,7 +22,8 @@ extension ConnectionSet {
             flush()
             if connecting < before { deadline = now + ConnectionSet.patience }
             guard now < deadline else { throw .connectTimeout(address, seconds: ConnectionSet.patience.seconds) }
-            if openCount == 0, connectResult != 0 { throw connectError }
+            let isHopeless = connecting == 0 && started == target || ConnectError(connectResult) == .refused
+            if openCount == 0, connectResult != 0, isHopeless { throw connectError }
         }
     }
 

@@ -33,9 +33,11 @@ extension Nanoseconds {
     @inlinable public static var second: Nanoseconds { 1_000_000_000 }
     @inlinable public static var millisecond: Nanoseconds { 1_000_000 }
 
-    /// Negative durations are zero.
+    /// Negative durations are zero, those beyond 584 years are that.
     public init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
-        self = seconds < 0 ? 0 : UInt64(seconds) * .second + UInt64(Swift.max(0, attoseconds)) / 1_000_000_000
+        let (whole, overflow) = UInt64(clamping: seconds).multipliedReportingOverflow(by: .second)
+        let (sum, carry) = whole.addingReportingOverflow(UInt64(clamping: attoseconds) / 1_000_000_000)
+        self = overflow || carry ? UInt64.max : sum
     }
 }

@@ -10,12 +10,16 @@ package enum AcceptError: Equatable, Sendable {
     /// The peer was gone, or its network reported an error meanwhile; the listener is fine.
     case aborted
     case cancelled
+    /// Nothing accept(2) documents for a listener that is fine: to be tried again, but not at once.
+    case failed
 
     package init(_ errno: Int32) {
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: self = .exhausted
         case ECANCELED, EINTR, EAGAIN: self = .cancelled
-        default: self = .aborted
+        case ECONNABORTED, EPROTO, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENOPROTOOPT, ENONET, ETIMEDOUT:
+            self = .aborted
+        default: self = .failed
         }
     }
 }

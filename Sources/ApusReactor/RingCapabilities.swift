@@ -8,23 +8,17 @@ public struct RingCapabilities: Equatable, Sendable {
     /// One receive completion may cover several buffers (IORING_RECVSEND_BUNDLE). Linux 6.10 has it, but up to 6.15 a
     /// multishot receive could hand bundled buffers out of order, so older kernels count as without.
     public var receiveBundles: Bool
-    /// The wait can take a minimum time to gather completions (IORING_FEAT_MIN_TIMEOUT, Linux 6.12).
-    public var minimumWait: Bool
 
-    public static let floor = RingCapabilities(receiveBundles: false, minimumWait: false)
+    public static let floor = RingCapabilities(receiveBundles: false)
 
     /// - Parameters:
     ///   - features: `io_uring_params.features` as the kernel filled it in.
     ///   - release: the kernel's release.
     public init(features: UInt32, release: KernelRelease) {
         receiveBundles = features & curing_feature_bundle != 0 && release >= KernelRelease(6, 16)
-        minimumWait = features & curing_feature_min_timeout != 0
     }
 
-    public init(receiveBundles: Bool, minimumWait: Bool) {
-        self.receiveBundles = receiveBundles
-        self.minimumWait = minimumWait
-    }
+    public init(receiveBundles: Bool) { self.receiveBundles = receiveBundles }
 }
 
 /// The kernel a ring pretends to run on; from the environment variable `APUS_RING_TIER`.

@@ -6,8 +6,11 @@ import ApusWire
 
 /// What other threads tell a shard.
 package enum ShardEvent: Sendable {
-    /// The reply to the `sequence`th asynchronous request of a connection, encoded; nil: there is none.
-    case asyncReply(ConnectionToken, sequence: UInt32, packet: [UInt8]?, failed: Bool)
+    /// The reply to the `sequence`th asynchronous request of a connection, encoded; nil: there is none. `byteCount` is what
+    /// the request held.
+    case asyncReply(ConnectionToken, sequence: UInt32, packet: [UInt8]?, failed: Bool, byteCount: Int = 0)
+    /// The handler's reply is longer than a packet can be: the connection ends.
+    case asyncReplyTooLarge(ConnectionToken, sequence: UInt32, byteCount: Int)
     case push(ConnectionToken, packet: [UInt8])
     /// Finish what is under way; force what is left after so long.
     case drain(Nanoseconds)
@@ -17,22 +20,39 @@ package enum ShardEvent: Sendable {
 struct AsyncRequest: Sendable {
     let token: ConnectionToken
     let sequence: UInt32
+    let byteCount: Int
     let inbox: Inbox<ShardEvent>
 
     func start(_ handler: @escaping AsyncHandler, _ message: Message, _ context: AsyncContext) {
         Task {
             do {
-                let packet = try await handler(message, context).map { PacketEncoder.encode($0) }
-                answer(packet, failed: false)
+                answer(try await handler(message, context))
             } catch {
-                answer(nil, failed: true)
+                post(packet: nil, failed: true)
             }
         }
     }
 
+    private func answer(_ message: Message?) {
+        guard let message else { return post(packet: nil, failed: false) }
+        guard let packet = PacketEncoder.encodeIfFits(message) else {
+            // As below: a closed inbox means that the connection has ended.
+            return _ = inbox.post(.asyncReplyTooLarge(token, sequence: sequence, byteCount: byteCount))
+        }
+        post(packet: packet, failed: false)
+    }
+
     /// A closed inbox means the shard has ended, and the connection with it.
-    private func answer(_ packet: [UInt8]?, failed: Bool) {
-        _ = inbox.post(.asyncReply(token, sequence: sequence, packet: packet, failed: failed))
+    private func post(packet: [UInt8]?, failed: Bool) {
+        _ = inbox.post(
+            .asyncReply(token, sequence: sequence, packet: packet, failed: failed, byteCount: byteCount))
+    }
+}
+
+extension PacketEncoder {
+    /// The message's packet; nil when it is longer than a packet can be.
+    static func encodeIfFits(_ message: Message) -> [UInt8]? {
+        MessageEncoder.byteCount(of: message) <= PacketFormat.payloadByteCountMax ? encode(message) : nil
     }
 }
 

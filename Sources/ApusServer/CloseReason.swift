@@ -77,10 +77,14 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
 public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case connectionLimit
     case draining
-    /// The kernel could not accept: no descriptor or no memory was left.
+    /// The kernel could not accept, since no descriptor or no memory was left: the connection waits in the backlog.
     case noDescriptor
-    /// The peer was gone before it was accepted, or the kernel reported another error.
+    /// The peer was gone before it was accepted.
     case aborted
+    /// The lane to the shard it was to go to was full.
+    case laneFull
+    /// The kernel reported an error that has no reason of its own; accepting pauses.
+    case failed
 
     public var label: String {
         switch self {
@@ -88,6 +92,8 @@ public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .draining: "draining"
         case .noDescriptor: "no_descriptor"
         case .aborted: "aborted"
+        case .laneFull: "lane_full"
+        case .failed: "failed"
         }
     }
 }
@@ -100,6 +106,10 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case pushForGoneConnection
     /// A push to another shard whose lane was full.
     case pushLaneFull
+    /// A push to a connection that has as much waiting as it may.
+    case pushOutstandingLimit
+    /// A push that is longer than a packet can be, or than the lane to its shard takes.
+    case pushTooLarge
     /// A push or reply for which no buffer was left.
     case memoryBudget
     /// An asynchronous handler threw.
@@ -112,6 +122,8 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .replyForGoneConnection: "reply_for_gone_connection"
         case .pushForGoneConnection: "push_for_gone_connection"
         case .pushLaneFull: "push_lane_full"
+        case .pushOutstandingLimit: "push_outstanding_limit"
+        case .pushTooLarge: "push_too_large"
         case .memoryBudget: "memory_budget"
         case .handlerError: "handler_error"
         case .unknownCommand: "unknown_command"

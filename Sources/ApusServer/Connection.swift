@@ -83,6 +83,9 @@ package struct Connection: BitwiseCopyable {
     let opened: Instant
     var lastReceived: Instant
     var lastSent: Instant
+    /// The last PING, and how many in a row brought no byte of the peer; looked at together with `lastReceived`.
+    var lastPinged: Instant
+    var pingCount: UInt8 = 0
     /// The last message that was not PING or PONG.
     var lastMessage: Instant
     /// When the send in flight began, or our FIN went out.
@@ -96,7 +99,11 @@ package struct Connection: BitwiseCopyable {
         self.listener = listener
         self.session = session
         (opened, lastReceived, lastSent, lastMessage, waitingSince) = (now, now, now, now, now)
+        lastPinged = now
     }
+
+    /// PINGs since the peer was last heard.
+    var pingsUnanswered: UInt8 { lastReceived >= lastPinged ? 0 : pingCount }
 
     /// Asynchronous requests under way. Counting wraps; the difference does not.
     @inline(__always)
@@ -105,9 +112,11 @@ package struct Connection: BitwiseCopyable {
     @inline(__always)
     package var isHeldByKernel: Bool { receiving || sending || shuttingDown || closing }
 
-    /// Open, listening, and with nothing to send.
+    /// Open, listening, and with nothing to send, now or soon.
     @inline(__always)
-    var isAtRest: Bool { phase == .open && receiving && !isPaused && outbound.isEmpty }
+    var isAtRest: Bool {
+        phase == .open && receiving && !isPaused && outbound.isEmpty && asyncOutstanding == 0
+    }
 
     /// Nothing of a request or a reply is under way here, as far as this side can see.
     package var isQuiet: Bool { outbound.isEmpty && inbound.isEmpty && asyncOutstanding == 0 && !sending }

@@ -31,7 +31,17 @@ public struct Dispatcher: Sendable {
         case async(AsyncHandler)
     }
 
-    private(set) var registrations: [MessageSelector: Registration] = [:]
+    /// Names are their bytes: two spellings that look alike are two commands, as on the wire.
+    enum Key: Hashable, Sendable {
+        case kind(MessageSelector)
+        case command([UInt8])
+
+        init(_ selector: MessageSelector) {
+            if case .command(let name) = selector { self = .command(Array(name.utf8)) } else { self = .kind(selector) }
+        }
+    }
+
+    private(set) var registrations: [Key: Registration] = [:]
     private(set) var packetHandler: (@Sendable (_ shard: Int) -> PacketHandler)?
 
     public init() {}
@@ -41,7 +51,7 @@ public struct Dispatcher: Sendable {
         _ selector: MessageSelector,
         handler: @escaping @Sendable (borrowing MessageView, Context, inout Reply) -> Void
     ) {
-        registrations[selector] = .shared(handler)
+        registrations[Key(selector)] = .shared(handler)
     }
 
     /// Answer custom messages named `command` on the loop.
@@ -56,13 +66,13 @@ public struct Dispatcher: Sendable {
     public mutating func register(
         perShard selector: MessageSelector, factory: @escaping @Sendable (_ shard: Int) -> Handler
     ) {
-        registrations[selector] = .perShard(factory)
+        registrations[Key(selector)] = .perShard(factory)
     }
 
     /// Answer these messages off the loop. Requests of one connection run side by side up to the backpressure limit; a
     /// request for a synchronous handler waits until the replies before it are written.
     public mutating func registerAsync(_ selector: MessageSelector, handler: @escaping AsyncHandler) {
-        registrations[selector] = .async(handler)
+        registrations[Key(selector)] = .async(handler)
     }
 
     /// Answer the packets of raw packet sessions, with a handler per shard.

@@ -12,6 +12,16 @@ package struct Limits: Sendable {
     /// of the turn, so what the kernel receives in that turn still arrives: at worst all buffers that the ring lends.
     /// Also the most of a packet that is gathered once the shard's buffers run low.
     static let backlogByteCountMax = 64 << 10
+    /// Asynchronous requests a shard may have under way, those of connections that are gone among them: each is a task.
+    static let asyncRequestsMax = 16_384
+    /// The bytes that those requests hold are at most this part of a shard's buffer memory; they are not in it.
+    static let asyncMemoryShare = 4
+    /// A push to a connection of another shard: half of what its lane holds (a record must lie in one piece) less the
+    /// record's header.
+    static let mailByteCountMax = (128 << 10) - 16
+    /// What may wait on a connection before a reply is written: the reply of the longest packet must still fit the largest
+    /// buffer (32 MiB), since what gathers lies in one.
+    static let outstandingByteCountLimit = BufferPool.chunkByteCountMax - PacketFormat.payloadByteCountMax - 4096
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
     /// How long accepting pauses when the process has no descriptor left.

@@ -70,8 +70,9 @@ public struct Reply: ~Copyable {
 
     /// Send a message to any connection, from the loop of this one. A connection that is gone gets nothing, and a lane
     /// to another shard that is full drops it; both are counted.
+    /// To another shard a packet is at most 128 KiB; `ServerHandle.push` takes any.
     public mutating func push(_ message: Message, to token: ConnectionToken) {
-        state.pointee.push(PacketEncoder.encode(message), to: token)
+        state.pointee.push(message, to: token)
     }
 
     @inline(__always)

@@ -84,7 +84,7 @@ package struct Routes: ~Copyable {
 
     private static func route(for kind: MessageKind, _ dispatcher: Dispatcher, shard: Int) -> Route {
         func registered(_ selector: MessageSelector, or action: RouteAction) -> Route {
-            dispatcher.registrations[selector].map { Route($0, shard: shard) } ?? Route(action)
+            dispatcher.registrations[Dispatcher.Key(selector)].map { Route($0, shard: shard) } ?? Route(action)
         }
         return switch kind {
         case .ping: registered(.ping, or: .pong)
@@ -109,17 +109,18 @@ private struct CommandTable: ~Copyable {
     private let slotCount: Int
 
     init(_ dispatcher: Dispatcher, systemAliases: Bool, shard: Int) {
-        var named: [String: Dispatcher.Registration?] = [:]
-        if systemAliases { (named["PING"], named["ECHO"]) = (.some(nil), .some(nil)) }
-        for (selector, registration) in dispatcher.registrations {
-            if case .command(let name) = selector { named[name] = registration }
+        let (ping, echo) = (Array("PING".utf8), Array("ECHO".utf8))
+        var named: [[UInt8]: Dispatcher.Registration?] = [:]
+        if systemAliases { (named[ping], named[echo]) = (.some(nil), .some(nil)) }
+        for (key, registration) in dispatcher.registrations {
+            if case .command(let name) = key { named[name] = registration }
         }
         slotCount = named.isEmpty ? 0 : 1 << (Int.bitWidth - (2 * named.count - 1).leadingZeroBitCount)
         entries = .allocate(capacity: max(slotCount, 1))
         entries.initialize(repeating: Entry(), count: slotCount)
         routes = .allocate(capacity: max(slotCount, 1))
         for (name, registration) in named {
-            insert(name, registration.map { Route($0, shard: shard) } ?? Route(name == "PING" ? .pong : .echo))
+            insert(name, registration.map { Route($0, shard: shard) } ?? Route(name == ping ? .pong : .echo))
         }
     }
 
@@ -133,10 +134,10 @@ private struct CommandTable: ~Copyable {
         routes.deallocate()
     }
 
-    private func insert(_ name: String, _ route: consuming Route) {
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(name.utf8.count, 1), alignment: 1)
-        copy.copyBytes(from: name.utf8)
-        let bytes = UnsafeRawBufferPointer(start: copy.baseAddress, count: name.utf8.count)
+    private func insert(_ name: [UInt8], _ route: consuming Route) {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(name.count, 1), alignment: 1)
+        copy.copyBytes(from: name)
+        let bytes = UnsafeRawBufferPointer(start: copy.baseAddress, count: name.count)
         let hash = CommandTable.hash(RawSpan(_unsafeBytes: bytes))
         var slot = Int(truncatingIfNeeded: hash) & (slotCount - 1)
         while entries[slot].name != nil { slot = (slot + 1) & (slotCount - 1) }

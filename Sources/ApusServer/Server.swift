@@ -55,21 +55,39 @@ public struct Server: Sendable {
             throw .hostNotFit(error.description)
         }
         let sockets = try ListenerSockets(configuration)
+        let shared: SharedState
+        let inboxes: [Inbox<ShardEvent>]
+        let threads: [ThreadHandle]
         do throws(ServerError) {
-            let (shared, inboxes) = try openShared(configuration)
-            let threads = try startShards(configuration, sockets, shared, inboxes, tier)
-            return ServerHandle(configuration, sockets, shared, inboxes, threads)
+            (shared, inboxes) = try openShared(configuration)
+            threads = try startShards(configuration, sockets, shared, inboxes, tier)
         } catch {
             sockets.close()
             throw error
+        }
+        return try handle(configuration, sockets, shared, inboxes, threads)
+    }
+
+    /// From here on the shards own the sockets.
+    private func handle(
+        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
+        _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
+    ) throws(ServerError) -> ServerHandle {
+        do throws(SystemError) {
+            return try ServerHandle(configuration, sockets, shared, inboxes, threads)
+        } catch {
+            sockets.removeFiles()
+            inboxes.forEach { _ = $0.post(.stop) }
+            threads.forEach { $0.join() }
+            throw .hostNotFit(error.description)
         }
     }
 
     private func openShared(
         _ configuration: ServerConfiguration
     ) throws(ServerError) -> (SharedState, [Inbox<ShardEvent>]) {
-        // Every asynchronous reply has a place, so none is ever lost; pushes are limited by `SharedState`.
-        let countMax = configuration.maxConnections * configuration.backpressureLimit + SharedState.pushesMax + 1024
+        // Every asynchronous reply has a place, so none is lost while its shard lives; pushes are limited by `SharedState`.
+        let countMax = Limits.asyncRequestsMax + SharedState.pushesMax + 1024
         var inboxes: [Inbox<ShardEvent>] = []
         do throws(SystemError) {
             for _ in 0..<configuration.shards { inboxes.append(try Inbox(countMax: countMax)) }
@@ -133,6 +151,8 @@ private final class ShardStart: Sendable {
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)
             if go.wait() { shard.run() }
+            // Before the ring goes: its number may soon name something else.
+            settings.shared.entries[Int(settings.index)].ring.store(-1, ordering: .releasing)
         } catch {
             failure.open(with: "\(error)")
         }

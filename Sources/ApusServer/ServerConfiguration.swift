@@ -95,7 +95,7 @@ public struct ServerConfiguration: Sendable {
             ("max_connections", maxConnections, 1...Limits.connectionsMax),
             ("backpressure_limit", backpressureLimit, 1...4096),
             ("max_payload_size", payloadByteCountMax, 1...PacketFormat.payloadByteCountMax),
-            ("max_outstanding_bytes", outstandingByteCountMax, 4096...(1 << 30)),
+            ("max_outstanding_bytes", outstandingByteCountMax, 4096...Limits.outstandingByteCountLimit),
             ("memory_budget", memoryBudgetPerShard, budgetMin...Int.max),
         ]
         return counts.filter { !$0.range.contains($0.value) }.map { name, value, range in

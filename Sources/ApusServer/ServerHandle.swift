@@ -26,7 +26,7 @@ public final class ServerHandle: Sendable {
     init(
         _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
         _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
-    ) {
+    ) throws(SystemError) {
         boundAddresses = sockets.addresses
         self.configuration = configuration
         self.sockets = sockets
@@ -40,26 +40,28 @@ public final class ServerHandle: Sendable {
             let forced = shared.forcedCount
             ended.end(with: forced == 0 ? .drained : .forced(connections: forced))
         }
-        do throws(SystemError) {
-            _ = try LoopThread.start(name: "apus-end", finish)
-        } catch {
-            preconditionFailure("\(error)")
-        }
+        _ = try LoopThread.start(name: "apus-end", finish)
     }
 
     /// Stop accepting at once, answer what is under way, tell idle peers to leave, and cut off whoever has not finished
-    /// after `timeout` (the configured one when nil). Returns at once; `wait` or `run` says when it is over.
+    /// after `timeout` (the configured one when nil): their written replies still leave, for at most two seconds more.
+    /// A second call can only shorten the time. Returns at once; `wait` or `run` says when it is over.
     public func shutdown(timeout: Duration? = nil) {
-        // While the sockets are open: a path is removed only if it is still ours.
-        sockets.removeFiles()
+        beginEnd()
         let timeout = Nanoseconds(timeout ?? configuration.shutdownTimeout)
         inboxes.forEach { _ = $0.post(.drain(timeout)) }
     }
 
     /// Close everything at once.
     public func stop() {
-        sockets.removeFiles()
+        beginEnd()
         inboxes.forEach { _ = $0.post(.stop) }
+    }
+
+    /// No shard hands a connection to another any more. The paths go once, while the sockets are still open: after that
+    /// another server may have made the same path, and even have its inode.
+    private func beginEnd() {
+        if shared.beginEnd() { sockets.removeFiles() }
     }
 
     /// Block the calling thread until the server has ended.
@@ -71,11 +73,12 @@ public final class ServerHandle: Sendable {
     public func run() async -> ServerExit { await ended.value() }
 
     /// Send a message to a connection, from any thread. A connection that is gone gets nothing, which is counted.
-    /// - Returns: false when the shard has ended or too many pushes wait for it.
+    /// - Returns: false when the shard has ended, too many pushes wait, or the message is longer than a packet can be.
     @discardableResult
     public func push(_ message: Message, to token: ConnectionToken) -> Bool {
-        guard Int(token.shard) < inboxes.count, shared.admitPush() else { return false }
-        if inboxes[Int(token.shard)].post(.push(token, packet: PacketEncoder.encode(message))) { return true }
+        guard Int(token.shard) < inboxes.count, let packet = PacketEncoder.encodeIfFits(message) else { return false }
+        guard shared.admitPush() else { return false }
+        if inboxes[Int(token.shard)].post(.push(token, packet: packet)) { return true }
         shared.pushTaken()
         return false
     }

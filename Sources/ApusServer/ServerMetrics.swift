@@ -17,6 +17,12 @@ public struct ServerMetrics: Sendable {
     public private(set) var starvedReceives: UInt64 = 0
     /// Times a connection's requests were left unread because its replies waited.
     public private(set) var pauses: UInt64 = 0
+    /// Times accepting paused because the kernel could not accept.
+    public private(set) var acceptPauses: UInt64 = 0
+    /// Shards woken by another.
+    public private(set) var doorbells: UInt64 = 0
+    /// Completions that came for a connection that was gone.
+    public private(set) var staleCompletions: UInt64 = 0
     public private(set) var asyncRequests: UInt64 = 0
     public private(set) var pushes: UInt64 = 0
     /// Connections closed, by reason; reasons that never occurred are absent.
@@ -42,6 +48,9 @@ public struct ServerMetrics: Sendable {
         completions += counters.completions.count
         starvedReceives += counters.starvedReceives.count
         pauses += counters.pauses.count
+        acceptPauses += counters.acceptPauses.count
+        doorbells += counters.doorbells.count
+        staleCompletions += counters.staleCompletions.count
         asyncRequests += counters.asyncRequests.count
         pushes += counters.pushes.count
         for reason in CloseReason.allCases { closed[reason] = sum(closed[reason], counters.closed(reason)) }

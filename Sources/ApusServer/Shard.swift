@@ -69,7 +69,7 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
 
     package mutating func start() {
         awaitWake()
-        for index in listeners.indices { accept(index) }
+        for index in listeners.indices where !listeners[index].isClosed { accept(index) }
     }
 
     package var isDone: Bool {
@@ -103,8 +103,9 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
         case .shutdown: wasShutDown(completion)
         case .close: closed(completion)
         case .wake: woken()
-        // The doorbell has done its work by ending the wait; a cancel and a ring report through what they acted on.
-        case .doorbell, .cancel, .ring: break
+        case .ring: doorbellRung(completion)
+        // The doorbell has done its work by ending the wait; what a cancel acted on reports for it.
+        case .doorbell, .cancel: break
         case .connect: preconditionFailure("a server does not connect")
         }
     }

@@ -19,7 +19,8 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
-        if isStopping || state.pointee.isDraining { return refuse(descriptor, .draining) }
+        let isEnding = isStopping || state.pointee.isDraining || state.pointee.shared.isEnding
+        if isEnding { return refuse(descriptor, .draining) }
         guard state.pointee.shared.admit() else { return refuse(descriptor, .connectionLimit) }
         let target = listeners[index].sharesOut ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
@@ -59,12 +60,20 @@ extension Shard where IO: ~Copyable {
         switch AcceptError(errno) {
         case .exhausted:
             state.pointee.counters.count(RefusalReason.noDescriptor)
-            state.pointee.counters.acceptPauses.add()
-            listeners[index].pausedUntil = state.pointee.now + Limits.acceptPause
-            timers.schedule(timerID(.acceptAgain), at: listeners[index].pausedUntil)
+            pauseAccepting(index)
+        case .failed:
+            state.pointee.counters.count(RefusalReason.failed)
+            pauseAccepting(index)
         case .aborted: state.pointee.counters.count(RefusalReason.aborted)
         case .cancelled: break
         }
+    }
+
+    /// What failed now would fail again at once.
+    private mutating func pauseAccepting(_ index: Int) {
+        state.pointee.counters.acceptPauses.add()
+        listeners[index].pausedUntil = state.pointee.now + Limits.acceptPause
+        timers.schedule(timerID(.acceptAgain), at: listeners[index].pausedUntil)
     }
 
     mutating func settleListeners() {

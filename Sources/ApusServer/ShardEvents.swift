@@ -12,14 +12,27 @@ extension Shard where IO: ~Copyable {
     mutating func woken() {
         isAwaitingWake = false
         for event in state.pointee.inbox.takeAll() { take(event) }
+        if state.pointee.isAsyncStarved { resumeStarved() }
         awaitWake()
+    }
+
+    /// Asynchronous requests have ended, so those that waited for a place try again.
+    private mutating func resumeStarved() {
+        state.pointee.isAsyncStarved = false
+        forEachConnection { shard, slot, connection in shard.resume(slot, connection) }
     }
 
     private mutating func take(_ event: ShardEvent) {
         switch event {
-        case .asyncReply(let token, let sequence, let packet, let failed):
+        case .asyncReply(let token, let sequence, let packet, let failed, let byteCount):
+            state.pointee.asyncEnded(byteCount: byteCount)
             if failed { state.pointee.counters.count(DropReason.handlerError) }
             answered(token, sequence: sequence, packet)
+        case .asyncReplyTooLarge(let token, let sequence, let byteCount):
+            state.pointee.asyncEnded(byteCount: byteCount)
+            // First, so that no request behind it is answered in its place.
+            finish(token, .oversizeReply)
+            answered(token, sequence: sequence, nil)
         case .push(let token, let packet):
             state.pointee.shared.pushTaken()
             state.pointee.counters.pushes.add()
@@ -38,19 +51,31 @@ extension Shard where IO: ~Copyable {
         guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
-        guard sequence == connection.pointee.asyncAnswered || io.plants(.reorderedAsyncReplies) else {
-            // The drain's deadline may have given up on it. Counting wraps; the difference does not.
-            guard sequence &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding else {
-                return state.pointee.counters.count(DropReason.replyForGoneConnection)
-            }
-            return state.pointee.asyncReplies.keep(packet, for: token, sequence: sequence)
+        // The drain's deadline may have given up on it. Counting wraps; the difference does not.
+        guard sequence &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding else {
+            return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
-        write(packet, token.slot, connection)
-        while let next = state.pointee.asyncReplies.take(token, sequence: connection.pointee.asyncAnswered) {
-            write(next, token.slot, connection)
-        }
+        let inTurn = io.plants(.reorderedAsyncReplies) ? connection.pointee.asyncAnswered : sequence
+        state.pointee.asyncReplies.keep(packet, for: token, sequence: inTurn)
+        writeAsyncReplies(token.slot, connection)
         state.pointee.touch(token.slot)
         resume(token.slot, connection)
+    }
+
+    private mutating func finish(_ token: ConnectionToken, _ reason: CloseReason) {
+        guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else { return }
+        finish(token.slot, connection, reason)
+    }
+
+    /// Write the replies whose turn it is, as far as replies may wait; the others follow as those leave.
+    mutating func writeAsyncReplies(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        let token = ConnectionToken(
+            shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
+        while connection.pointee.outbound.byteCount < state.pointee.limits.outstandingByteCountMax,
+            let next = state.pointee.asyncReplies.take(token, sequence: connection.pointee.asyncAnswered)
+        {
+            write(next, slot, connection)
+        }
     }
 
     private mutating func write(
@@ -84,11 +109,14 @@ extension Shard where IO: ~Copyable {
 extension Shard where IO: ~Copyable {
     /// Accept no more; go on answering until every peer has finished or the deadline has passed.
     private mutating func drain(_ timeout: Nanoseconds) {
-        guard !state.pointee.isDraining else { return }
+        let deadline = state.pointee.now + timeout
+        // A second call can only shorten the time.
+        if state.pointee.isDraining, isForced || timers.deadline(of: timerID(.drainDeadline)) <= deadline { return }
+        timers.schedule(timerID(.drainDeadline), at: deadline)
+        if state.pointee.isDraining { return }
         state.pointee.isDraining = true
         stopAccepting()
         touchAll()
-        timers.schedule(timerID(.drainDeadline), at: state.pointee.now + timeout)
     }
 
     /// A peer with nothing under way is told, once, that this server will not answer much longer. One that waits for a
@@ -111,7 +139,6 @@ extension Shard where IO: ~Copyable {
             shard.dropAsyncReplies(slot, connection)
             connection.pointee.asyncAnswered = connection.pointee.asyncRequested
             shard.finish(slot, connection, .drainForced)
-            connection.pointee.reason = .drainForced
             shard.state.pointee.touch(slot)
         }
         timers.schedule(timerID(.drainDeadline), at: state.pointee.now + Limits.lingerTimeout)
@@ -122,7 +149,9 @@ extension Shard where IO: ~Copyable {
         isStopping = true
         stopAccepting()
         forEachConnection { shard, slot, connection in
-            if connection.pointee.phase == .open { shard.state.pointee.shared.countForced() }
+            // What is still finishing after a drain's deadline was counted there.
+            let isCut = connection.pointee.phase == .open || (connection.pointee.phase == .finishing && !shard.isForced)
+            if isCut { shard.state.pointee.shared.countForced() }
             shard.abort(slot, connection, .stopped)
         }
     }

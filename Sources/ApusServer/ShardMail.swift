@@ -17,7 +17,7 @@ extension ShardState {
     mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
         let message = ControlMessage(
             kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
-        // The lane and its pending list hold more than a turn can accept: as many as there are completions.
+        // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
             return refuseHanded(descriptor, target)
         }
@@ -25,7 +25,7 @@ extension ShardState {
     }
 
     private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
-        counters.count(RefusalReason.noDescriptor)
+        counters.count(RefusalReason.laneFull)
         shared.release()
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
@@ -34,6 +34,7 @@ extension ShardState {
     /// A packet for a connection of another shard, on the data lane: full, it drops and counts.
     mutating func post(_ packet: [UInt8], to token: ConnectionToken) {
         guard Int(token.shard) < shardCount else { return counters.count(DropReason.pushForGoneConnection) }
+        guard packet.count <= Limits.mailByteCountMax else { return counters.count(DropReason.pushTooLarge) }
         let outbox = shared.mail.outbox(from: Int(index), to: Int(token.shard))
         guard outbox.post(destination: token.bits, bytes: packet.span.bytes) else {
             return counters.count(DropReason.pushLaneFull)
@@ -67,6 +68,7 @@ extension SharedState {
             for target in entries.indices where target != source {
                 let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))
                 repeat {
+                    inbox.drain { _, _ in entries[source].counters.count(DropReason.pushForGoneConnection) }
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
@@ -111,12 +113,22 @@ extension Shard where IO: ~Copyable {
             state.pointee.doorbells.insert(UInt8(target))
         }
         while let target = state.pointee.doorbells.popFirst() {
-            guard state.pointee.shared.mail.needsDoorbell(Int(target)) else { continue }
-            state.pointee.counters.doorbells.add()
-            let ring = state.pointee.shared.entries[Int(target)].ring.load(ordering: .acquiring)
-            io.ringDoorbell(
-                of: Descriptor(ring), delivering: Token(.doorbell, slot: UInt32(index)),
-                token: Token(.ring, slot: UInt32(target)))
+            if state.pointee.shared.mail.needsDoorbell(Int(target)) { ringDoorbell(of: target) }
         }
+    }
+
+    private mutating func ringDoorbell(of target: UInt8) {
+        let ring = state.pointee.shared.entries[Int(target)].ring.load(ordering: .acquiring)
+        guard ring >= 0 else { return }  // It has ended; what is left for it is seen to when all have.
+        state.pointee.counters.doorbells.add()
+        io.ringDoorbell(
+            of: Descriptor(ring), delivering: Token(.doorbell, slot: UInt32(state.pointee.index)),
+            token: Token(.ring, slot: UInt32(target)))
+    }
+
+    /// A doorbell that could not be rung is rung again: whoever asked first whether the target sleeps was told that nobody
+    /// else needs to.
+    mutating func doorbellRung(_ completion: Completion) {
+        if completion.result < 0 { ringDoorbell(of: UInt8(truncatingIfNeeded: completion.token.slot)) }
     }
 }

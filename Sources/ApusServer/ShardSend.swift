@@ -70,6 +70,7 @@ extension Shard where IO: ~Copyable {
         // The common case, in which `settle` would find nothing to do.
         if connection.pointee.isAtRest, !state.pointee.isDraining { return }
         state.pointee.touch(slot)
+        if connection.pointee.asyncOutstanding > 0 { writeAsyncReplies(slot, connection) }
         resume(slot, connection)
     }
 
@@ -78,6 +79,8 @@ extension Shard where IO: ~Copyable {
         let isShort = connection.pointee.outbound.sent(byteCount, pool: &state.pointee.pool)
         state.pointee.counters.bytesSent.add(UInt64(byteCount))
         state.pointee.counters.sends.add()
+        // A peer that takes bytes while more wait is alive, though it may have nothing to say until it has them all.
+        if !connection.pointee.outbound.isEmpty { connection.pointee.lastReceived = state.pointee.now }
         guard isShort else { return }
         state.pointee.counters.shortSends.add()
         if io.plants(.shortSendForgotten) { connection.pointee.outbound.endSending(&state.pointee.pool) }

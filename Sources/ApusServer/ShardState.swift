@@ -49,6 +49,11 @@ package struct ShardState: ~Copyable {
     /// The time of this turn.
     package var now: Instant
     package var isDraining = false
+    /// Asynchronous requests under way, also of connections that are gone, and the bytes they hold.
+    private(set) var asyncCount = 0
+    private var asyncByteCount = 0
+    /// A connection waits because of these, not of its own.
+    var isAsyncStarved = false
     /// Shards to which something was posted in this turn and that sleep.
     var doorbells = ShardSet()
 
@@ -109,12 +114,35 @@ extension ShardState {
     }
 }
 
+// MARK: Asynchronous requests
+
+extension ShardState {
+    /// One more request of so many bytes may run off the loop; one always may.
+    mutating func admitAsync(byteCount: Int) -> Bool {
+        let hasRoom = asyncCount < Limits.asyncRequestsMax
+            && asyncByteCount + byteCount <= limits.memoryByteCount / Limits.asyncMemoryShare
+        guard hasRoom || asyncCount == 0 else {
+            isAsyncStarved = true
+            return false
+        }
+        asyncCount += 1
+        asyncByteCount += byteCount
+        return true
+    }
+
+    mutating func asyncEnded(byteCount: Int) {
+        asyncCount = max(0, asyncCount - 1)
+        asyncByteCount = max(0, asyncByteCount - byteCount)
+    }
+}
+
 // MARK: Bytes that no request asked for
 
 extension ShardState {
     /// Send an encoded packet to any connection, of this shard or another.
-    mutating func push(_ packet: [UInt8], to token: ConnectionToken) {
+    mutating func push(_ message: Message, to token: ConnectionToken) {
         counters.pushes.add()
+        guard let packet = PacketEncoder.encodeIfFits(message) else { return counters.count(DropReason.pushTooLarge) }
         guard token.shard == index else { return post(packet, to: token) }
         deliver(packet.span.bytes, to: token)
     }
@@ -124,9 +152,10 @@ extension ShardState {
         guard let connection = slab.connection(token.slot, generation: token.generation),
             connection.pointee.phase == .open
         else { return counters.count(DropReason.pushForGoneConnection) }
-        guard connection.pointee.outbound.byteCount < limits.outstandingByteCountMax,
-            append(packet, to: connection)
-        else { return counters.count(DropReason.memoryBudget) }
+        guard connection.pointee.outbound.byteCount < limits.outstandingByteCountMax else {
+            return counters.count(DropReason.pushOutstandingLimit)
+        }
+        guard append(packet, to: connection) else { return counters.count(DropReason.memoryBudget) }
         touch(token.slot)
     }
 

@@ -69,8 +69,12 @@ extension Shard where IO: ~Copyable {
             return now >= connection.pointee.opened + limits.firstByteTimeout ? .firstByteTimeout : nil
         }
         if connection.pointee.isPaused { return nil }
+        // A send under way has a clock of its own.
+        if connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
-        if let idle = limits.idleTimeout, now >= connection.pointee.lastMessage + idle { return .idleTimeout }
+        if let idle = limits.idleTimeout, connection.pointee.isQuiet, now >= connection.pointee.lastMessage + idle {
+            return .idleTimeout
+        }
         return nil
     }
 
@@ -86,37 +90,53 @@ extension Shard where IO: ~Copyable {
         if connection.pointee.sending { consider(connection.pointee.waitingSince + limits.stalledWriteTimeout) }
         guard connection.pointee.phase == .open else { return due }
         if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
-        // While paused nothing but the send is on the clock; look again when reading may have gone on.
-        let base = connection.pointee.isPaused ? state.pointee.now : nil
-        // Before the first byte only its own deadline is on the clock.
+        let now = state.pointee.now
+        // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
+        let isWaiting = connection.pointee.isPaused || connection.pointee.sending
+        // The idle and the dead-peer clock start with the first byte; a PING may go out before.
         let isHeard = connection.pointee.isHeard
-        if isHeard, let idle = limits.idleTimeout { consider((base ?? connection.pointee.lastMessage) + idle) }
+        if isHeard, let idle = limits.idleTimeout {
+            consider((connection.pointee.isQuiet && !isWaiting ? connection.pointee.lastMessage : now) + idle)
+        }
         if connection.pointee.session == .message, let interval = limits.heartbeatInterval {
-            // A send under way is as good as a PING, but once it is done nothing else would bring the next one.
-            let sent = connection.pointee.sending ? state.pointee.now : connection.pointee.lastSent
-            consider((base ?? sent) + interval)
-            if isHeard, let deadline = deadPeerDeadline(connection), base == nil { consider(deadline) }
+            consider((isWaiting ? now : connection.pointee.lastSent) + interval)
+            if isHeard, !isWaiting, let deadline = deadPeerDeadline(connection) { consider(deadline) }
         }
         // What is due already was seen to; a timer in the past would go off again in this turn.
-        return max(due, state.pointee.now + .millisecond)
+        return max(due, now + .millisecond)
     }
 
+    /// Silent for four intervals, and the last three began with a PING. A peer that is still busy with what it was sent
+    /// could not answer one; whether it gets on, the stalled-write clock sees.
     private func deadPeerDeadline(_ connection: UnsafeMutablePointer<Connection>) -> Instant? {
-        guard connection.pointee.session == .message, let interval = state.pointee.limits.heartbeatInterval else {
-            return nil
-        }
-        return connection.pointee.lastReceived + interval * Limits.silentIntervalsMax
+        guard connection.pointee.session == .message, let interval = state.pointee.limits.heartbeatInterval,
+            connection.pointee.outbound.isEmpty,
+            connection.pointee.pingsUnanswered >= Limits.silentIntervalsMax - 1
+        else { return nil }
+        let silent = connection.pointee.lastReceived + interval * Limits.silentIntervalsMax
+        return max(silent, connection.pointee.lastPinged + interval)
     }
 
     private func isHeartbeatDue(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
         guard connection.pointee.phase == .open, connection.pointee.session == .message,
             let interval = state.pointee.limits.heartbeatInterval
         else { return false }
-        return !connection.pointee.sending && state.pointee.now >= connection.pointee.lastSent + interval
+        return state.pointee.now >= pingDue(connection, interval)
+    }
+
+    /// An interval after anything was last sent, as the protocol has it, and after anything was last heard or asked for:
+    /// a peer that only listens would otherwise be taken for dead. Behind bytes that wait to be taken, not yet.
+    private func pingDue(_ connection: UnsafeMutablePointer<Connection>, _ interval: Nanoseconds) -> Instant {
+        guard connection.pointee.outbound.isEmpty else { return state.pointee.now + interval }
+        let heard = max(connection.pointee.lastReceived, connection.pointee.lastPinged)
+        return min(connection.pointee.lastSent, heard) + interval
     }
 
     private mutating func ping(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         if !state.pointee.appendBare(.ping, to: connection) { abort(slot, connection, .memoryBudget) }
+        // Saturates: it is compared with three.
+        connection.pointee.pingCount = min(connection.pointee.pingsUnanswered, .max - 1) + 1
+        connection.pointee.lastPinged = state.pointee.now
         // Counts as sent now, so that the next interval starts here even if the send is a turn later.
         connection.pointee.lastSent = state.pointee.now
         state.pointee.touch(slot)

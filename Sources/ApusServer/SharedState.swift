@@ -22,6 +22,7 @@ package final class SharedState: Sendable {
     package let mail: MailboxGrid
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
+    private let ending = Atomic<Bool>(false)
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
@@ -33,6 +34,12 @@ package final class SharedState: Sendable {
 
     package var connectionCount: Int { connections.load(ordering: .relaxed) }
     package var forcedCount: Int { forced.load(ordering: .relaxed) }
+
+    /// True the first time.
+    func beginEnd() -> Bool { !ending.exchange(true, ordering: .relaxed) }
+
+    /// The server drains or stops: shards end one after the other.
+    var isEnding: Bool { ending.load(ordering: .relaxed) }
 
     /// One more connection; false when the process has all it may have.
     func admit() -> Bool {

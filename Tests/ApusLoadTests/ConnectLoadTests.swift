@@ -1,6 +1,7 @@
 import ApusReactor
 import ApusWire
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ApusLoad
@@ -18,7 +19,7 @@ extension LoadTests.ConnectLoadTests {
         return configuration
     }
 
-    @Test(arguments: ["127.0.0.1:0", "[::1]:0", temporarySocketPath()], RingTier.allCases)
+    @Test(arguments: loopbackAddresses + [temporarySocketPath()], RingTier.allCases)
     func `each connection exchanges a PING for a PONG`(text: String, tier: RingTier) throws {
         let peer = try EchoPeer(at: text)
         defer {

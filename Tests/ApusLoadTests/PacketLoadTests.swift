@@ -2,6 +2,7 @@ import ApusReactor
 import ApusWire
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ApusLoad
@@ -11,7 +12,7 @@ extension LoadTests {
 }
 
 extension LoadTests.PacketLoadTests {
-    @Test(arguments: ["127.0.0.1:0", "[::1]:0", temporarySocketPath()], RingTier.allCases)
+    @Test(arguments: loopbackAddresses + [temporarySocketPath()], RingTier.allCases)
     func `a closed loop counts the replies that the server gave`(text: String, tier: RingTier) throws {
         let peer = try EchoPeer(at: text, EchoPeer.Behaviour(closesAt: 200))
         defer {

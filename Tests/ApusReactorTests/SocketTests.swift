@@ -1,5 +1,6 @@
 import ApusReactor
 import Foundation
+import TestSupport
 import Testing
 
 /// A socket that is closed when the test ends.
@@ -51,7 +52,7 @@ private func expectSocketError(
 }
 
 @Suite struct TCPSocketTests {
-    @Test(arguments: ["127.0.0.1:0", "[::1]:0"])
+    @Test(arguments: loopbackAddresses)
     func kernelChoosesAPort(_ text: String) throws {
         let address = try SocketAddress(parsing: text)
         let listeners = try Listeners.open(at: address, count: 1)

@@ -147,7 +147,7 @@ private struct Identity: Equatable, Sendable {
 }
 
 extension HandlerTests {
-    @Test(arguments: RingTier.allCases)
+    @Test(.enabled(if: hasIPv6Loopback, "one listener is on [::1]"), arguments: RingTier.allCases)
     func theContextTellsWhoAsks(_ tier: RingTier) async throws {
         let seen = Recorded<Seen>()
         let folder = try TemporaryFolder()

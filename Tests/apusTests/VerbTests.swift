@@ -21,7 +21,7 @@ private func withHandlers(
 }
 
 @Suite struct VerbTests {
-    @Test(arguments: ["127.0.0.1:0", "[::1]:0", "unix:"])
+    @Test(arguments: loopbackAddresses + ["unix:"])
     func theVerbsTalkOverEveryKindOfAddress(listening: String) async throws {
         let folder = try TemporaryFolder()
         let address = listening == "unix:" ? "unix:" + folder.file("apus.sock") : listening

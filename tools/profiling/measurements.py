@@ -120,6 +120,8 @@ def system_calls(apus, load, seconds, folder):
     counts, source, report = _traced_by_perf(apus, load, seconds, folder)
     if not counts:
         counts, source, report = _traced_by_strace(apus, load, seconds, folder)
+    if not counts["io_uring_enter"]:
+        raise rig.RigError(f"{source} saw no io_uring_enter, so there is nothing to divide: run again, or use --seconds")
     messages = report["messages"]
     rows = [f"{name:<24}{count:>12}{count / messages:>14.6f}" for name, count in counts.most_common()]
     heading = (
@@ -142,7 +144,11 @@ def _traced_by_perf(apus, load, seconds, folder):
         report = load.run(server, seconds)
         if perf.poll() is None:
             perf.send_signal(signal.SIGINT)
-        perf.wait(timeout=30)
+        try:
+            perf.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            perf.kill()  # What it has not written is not counted; the caller takes the other way.
+            perf.wait()
     counts = stacks.collections.Counter()
     if trace.exists():
         for name, calls in re.findall(r"^\s+([a-z]\w*)\s+(\d+)\s+\d+\s+[\d.]+", trace.read_text(), re.MULTILINE):

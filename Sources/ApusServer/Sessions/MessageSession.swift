@@ -73,10 +73,13 @@ package enum MessageSession {
     ) -> Verdict {
         guard connection.pointee.asyncOutstanding < state.pointee.limits.asyncRequests else { return .pause }
         guard let handler = route.pointee.asyncHandler else { return .next }
+        let byteCount = message.payload.byteCount
+        guard state.pointee.admitAsync(byteCount: byteCount) else { return .pause }
         connection.pointee.lastMessage = state.pointee.now
         let context = Context(connection, slot: slot, in: state)
         AsyncRequest(
-            token: context.token, sequence: connection.pointee.asyncRequested, inbox: state.pointee.inbox
+            token: context.token, sequence: connection.pointee.asyncRequested, byteCount: byteCount,
+            inbox: state.pointee.inbox
         ).start(handler, message.copyMessage(), context.copyForAsync())
         // Wraps, as the count of answers does.
         connection.pointee.asyncRequested &+= 1

@@ -71,7 +71,7 @@ import Testing
         let rig = try Rig { $0.maxConnections = 2 }
         let first = rig.connect()
         let token = try #require(rig.token(of: first))
-        rig.kernel.delaysCloses = .second
+        rig.kernel.closeDelay = .second
         first.finish()
         rig.settle()
         #expect(rig.connection(of: first)?.closing == true)

@@ -135,3 +135,6 @@ final class HandPeer: SocketPeer {
     var sawFinish: Bool { socket.map { $0.finished && $0.outbound.isEmpty && !$0.reset } ?? false }
     var sawReset: Bool { socket?.reset ?? false }
 }
+
+/// For long arrays: `#expect(a == b)` would search for the difference.
+func isSame(_ left: [UInt8], _ right: [UInt8]) -> Bool { left == right }

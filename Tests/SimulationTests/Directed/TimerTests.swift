@@ -113,6 +113,61 @@ import Testing
         #expect(rig.connection(of: peer)?.phase == .open)
     }
 
+    /// Pushes keep the line busy from this side: nothing would ask the peer whether it is there.
+    @Test func whoOnlyListensIsPingedAndLives() throws {
+        let rig = try Rig { $0.heartbeatInterval = .seconds(1) }
+        let peer = rig.connect()
+        peer.send(Wire.ping)
+        rig.settle()
+        let token = try #require(rig.token(of: peer))
+        var pings = 0
+        for step in 1...60 as ClosedRange<UInt64> {
+            #expect(rig.inbox.post(.push(token, packet: Wire.echo([0x66]))))
+            rig.run(until: step * 300 * .millisecond)
+            guard peer.read().suffix(13).starts(with: Wire.ping) else { continue }
+            peer.send(Wire.pong)
+            pings += 1
+        }
+        #expect(rig.connection(of: peer)?.phase == .open)
+        #expect((8...18).contains(pings))
+    }
+
+    /// And who is pushed to and answers nothing is dead all the same.
+    @Test func whoIsPushedToAndSilentIsDead() throws {
+        let rig = try Rig { $0.heartbeatInterval = .seconds(1) }
+        let peer = rig.connect()
+        peer.send(Wire.ping)
+        rig.settle()
+        let token = try #require(rig.token(of: peer))
+        for step in 1...20 as ClosedRange<UInt64> {
+            #expect(rig.inbox.post(.push(token, packet: Wire.echo([0x66]))))
+            rig.run(until: step * 300 * .millisecond)
+        }
+        #expect(rig.counters.closed(.deadPeer) == 1)
+    }
+
+    /// It takes a long reply in its own time, and cannot answer a PING that stands behind it.
+    @Test func whoReadsALongReplySlowlyLives() throws {
+        let rig = try Rig(outboundMax: 1000) {
+            $0.heartbeatInterval = .seconds(1)
+            $0.stalledWriteTimeout = .seconds(2)
+        }
+        let peer = rig.connect()
+        let request = Wire.echo(Array(repeating: 0x67, count: 100_000))
+        peer.send(request)
+        rig.settle()
+        var received: [UInt8] = []
+        for step in 1...130 as ClosedRange<UInt64> {
+            rig.run(until: step * 100 * .millisecond)
+            received += peer.read()
+            guard received.count > request.count, received.suffix(13).starts(with: Wire.ping) else { continue }
+            received.removeLast(13)
+            peer.send(Wire.pong)
+        }
+        #expect(isSame(received, request))
+        #expect(rig.connection(of: peer)?.phase == .open)
+    }
+
     @Test func stalledWriteCountsFromTheSend() throws {
         let rig = try Rig(outboundMax: 100) { $0.stalledWriteTimeout = .seconds(2) }
         let peer = rig.connect()

@@ -88,19 +88,9 @@ struct Plan {
     private mutating func flavour(_ flavour: Flavour) {
         switch flavour {
         case .mixed: break
-        case .flood:
-            // More than a paused connection may keep (64 KiB) and all buffers hold.
-            (bufferByteCount, bufferCount, inboundMax, outboundMax) = (4096, random.within(2, 4), 8192, 8192)
-            configuration.outstandingByteCountMax = 4096
-            (style.payloadByteCountMax, style.sizeMax, style.isBulky) = (4096, 3000, true)
-            (style.byteCountMax, style.requestCountMin, style.requestCountMax) = (140_000, 20, 100)
-            clientCount = random.within(1, 2)
-        case .slowReaders:
-            (outboundMax, configuration.outstandingByteCountMax) = (random.choice([64, 1024]), 4096)
-        case .large:
-            (bufferByteCount, style.payloadByteCountMax) = (random.choice([1024, 4096]), 1 << 20)
-            (style.sizeMax, style.byteCountMax) = (200_000, 100_000)
-            (inboundMax, outboundMax, clientCount) = (random.choice([8192, 65_536]), 65_536, random.within(1, 2))
+        case .flood: flood()
+        case .slowReaders: (outboundMax, configuration.outstandingByteCountMax) = (random.choice([64, 1024]), 4096)
+        case .large: enlarge()
         case .idle:
             style.requestCountMax = 3
             configuration.idleTimeout = random.choice([nil, .milliseconds(300), .seconds(3)])
@@ -117,6 +107,21 @@ struct Plan {
             (clientCount, style.requestCountMax) = (10, 3)
             configuration.maxConnections = random.within(1, 5)
         }
+    }
+
+    /// More than a paused connection may keep (64 KiB) and all buffers hold.
+    private mutating func flood() {
+        (bufferByteCount, bufferCount, inboundMax, outboundMax) = (4096, random.within(2, 4), 8192, 8192)
+        configuration.outstandingByteCountMax = 4096
+        (style.payloadByteCountMax, style.sizeMax, style.isBulky) = (4096, 3000, true)
+        (style.byteCountMax, style.requestCountMin, style.requestCountMax) = (140_000, 20, 100)
+        clientCount = random.within(1, 2)
+    }
+
+    private mutating func enlarge() {
+        (bufferByteCount, style.payloadByteCountMax) = (random.choice([1024, 4096]), 1 << 20)
+        (style.sizeMax, style.byteCountMax) = (200_000, 100_000)
+        (inboundMax, outboundMax, clientCount) = (random.choice([8192, 65_536]), 65_536, random.within(1, 2))
     }
 
     /// The budget may run out.

@@ -16,6 +16,8 @@ struct Weather {
     var interrupts = 0
     /// A connection is gone before it is accepted (ECONNABORTED).
     var abortsAccepts = 0
+    /// An accept fails for no reason of its own (EINVAL).
+    var failsAccepts = 0
     /// Before a cancel works, the kernel gets to its target once more.
     var losesCancels = 0
     /// A wait ends with a completion for an earlier tenant of a slot.
@@ -35,6 +37,7 @@ struct Weather {
         weather.shortensSends = random.choice([0, 100, 500])
         weather.interrupts = random.choice([0, 0, 10])
         weather.abortsAccepts = random.choice([0, 0, 50])
+        weather.failsAccepts = random.choice([0, 0, 0, 50])
         weather.losesCancels = random.choice([0, 300, 800])
         weather.bringsStale = random.choice([0, 10, 50])
         weather.oversleeps = random.choice([0, 50, 300])

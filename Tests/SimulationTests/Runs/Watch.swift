@@ -1,5 +1,5 @@
-// Whether what is overdue is dealt with in time. It keeps its own record of when things happened, from outside; what the
-// shard remembers of times it does not look at.
+// Whether what is overdue is dealt with in time. It keeps its own record of when things happened, from outside; what
+// the shard remembers of times it does not look at.
 
 import ApusReactor
 import ApusServer
@@ -14,6 +14,8 @@ struct Watch {
         var isPaused: Bool
         /// When its requests last waited for something on this side.
         var lastPaused: Instant
+        /// When something of a request or a reply was last under way.
+        var lastBusy: Instant
     }
 
     private var records: [Record?]
@@ -24,11 +26,12 @@ struct Watch {
     mutating func look(_ connection: Connection, _ slot: UInt32, at now: Instant) -> Record {
         var record = Record(
             generation: connection.generation, opened: now, phase: connection.phase, since: now,
-            isPaused: connection.isPaused, lastPaused: now)
+            isPaused: connection.isPaused, lastPaused: now, lastBusy: now)
         if let known = records[Int(slot)], known.generation == connection.generation {
             record.opened = known.opened
             if known.phase == connection.phase { record.since = known.since }
             if !connection.isPaused, !known.isPaused { record.lastPaused = known.lastPaused }
+            if connection.isQuiet { record.lastBusy = known.lastBusy }
         }
         records[Int(slot)] = record
         return record
@@ -76,10 +79,11 @@ extension Simulation {
             return require(
                 client, "first byte", since: record.opened, Nanoseconds(configuration.firstByteTimeout))
         }
-        let lastActive = max(socket.lastTaken, record.lastPaused)
+        let lastActive = max(socket.lastTaken, record.lastPaused, record.lastBusy)
         if let timeout = configuration.idleTimeout { require(client, "idle", since: lastActive, Nanoseconds(timeout)) }
         guard connection.session == .message, let interval = configuration.heartbeatInterval else { return }
-        require(client, "silence", since: lastActive, 4 * Nanoseconds(interval))
+        // Four intervals, and one before the first PING when there was something to take.
+        require(client, "silence", since: lastActive, 5 * Nanoseconds(interval))
         if socket.held.contains(.send) { return }
         let lastSent = max(socket.sendEnded, record.opened)
         require(client, "nothing sent", since: lastSent, 2 * Nanoseconds(interval), .pingMissing)

@@ -2,7 +2,6 @@
 // a number of seeds. A fault that nothing notices is a hole in the invariants, or in what the runs do.
 
 import ApusReactor
-import Foundation
 import Testing
 
 @Suite struct PlantedFaultTests {
@@ -13,7 +12,7 @@ import Testing
         for seed in Seeds.first..<Seeds.first + Self.seedCountMax {
             let outcome = try Simulation(Plan(seed: seed), planted: fault).run()
             guard let violation = outcome.violation else { continue }
-            print("\(fault.rawValue): caught at seed \(seed), run \(seed - Seeds.first + 1), by \(violation)")
+            print("\(fault.rawValue): caught in run \(seed - Seeds.first + 1), seed \(seed), by \(violation)")
             return
         }
         Issue.record("\(fault.rawValue): not caught in \(Self.seedCountMax) seeds from \(Seeds.first)")

@@ -3,7 +3,7 @@
 
 import ApusReactor
 
-/// The far end of a socket: told that there is something to look at, never called into further.
+/// The far end of a socket: told that there is something to look at, and expected to look later.
 protocol SocketPeer: AnyObject {
     func socketChanged()
 }
@@ -19,13 +19,13 @@ struct HeldOperations: OptionSet {
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// Nil for an operation that is not a socket's.
-    init?(_ operation: ApusReactor.Operation) {
+    init?(_ operation: ApusReactor.Operation?) {
         switch operation {
         case .receive: self = .receive
         case .send: self = .send
         case .shutdown: self = .shutdown
         case .close: self = .close
-        case .accept, .connect, .cancel, .wake, .doorbell, .ring: return nil
+        case .accept, .connect, .cancel, .wake, .doorbell, .ring, nil: return nil
         }
     }
 }
@@ -40,14 +40,17 @@ struct SendUnderWay {
 }
 
 final class SimulatedSocket {
+    /// Far from the descriptors of the process, and none is used twice: an operation on a closed one is seen.
+    static let descriptorFirst: Int32 = 1 << 24
+
+    let name: String
     let descriptor: Descriptor
-    let inboundMax: Int
-    let outboundMax: Int
+    private let inboundMax: Int
+    private let outboundMax: Int
     weak var peer: (any SocketPeer)?
 
-    /// Sent by the peer, not yet received.
+    /// Sent by the peer, not yet received; and since when nobody has received any of it.
     var inbound = ByteQueue()
-    /// Since when there has been something in `inbound` that nobody received.
     var inboundSince = Instant.never
     /// Sent by the user of the ring, not yet read by the peer.
     var outbound = ByteQueue()
@@ -61,50 +64,65 @@ final class SimulatedSocket {
     var finished = false
     /// The peer has been sent a RST.
     var reset = false
+
     var isAccepted = false
     var isClosed = false
     /// Closed before it became a connection.
     var isRefused = false
 
-    /// When the peer last took bytes out of `outbound`, or `outbound` was last empty, and the longest time between.
+    /// When the peer last took bytes, or there last were none to take; and the longest time between.
     var lastRead = Instant.never
     var longestUnread: Nanoseconds = 0
-
-    /// When the user of the ring last took bytes, last began a send, and last took a send's completion.
-    var lastTaken = Instant(nanoseconds: 0)
+    /// When the user of the ring last took bytes, last began a send, and last saw one end.
+    private(set) var lastTaken = Instant(nanoseconds: 0)
     var sendBegan = Instant(nanoseconds: 0)
-    var sendEnded = Instant(nanoseconds: 0)
+    private(set) var sendEnded = Instant(nanoseconds: 0)
+    var shortSends: UInt64 = 0
 
     var held: HeldOperations = []
     var receiveUnderWay: Token?
     var sendUnderWay: SendUnderWay?
-    /// When the last completion of each kind is ready: completions of one kind keep their order.
-    var lanes: [Instant] = Array(repeating: Instant(nanoseconds: 0), count: 8)
+    /// When the last completion of each operation is ready.
+    var lanes: [Instant]
     var isReceiveDelayed = false
 
-    init(_ descriptor: Descriptor, inboundMax: Int, outboundMax: Int) {
-        self.descriptor = descriptor
-        self.inboundMax = inboundMax
-        self.outboundMax = outboundMax
+    init(number: Int, of listener: SimulatedListener) {
+        name = "socket \(number)"
+        descriptor = Descriptor(SimulatedSocket.descriptorFirst + Int32(number))
+        inboundMax = listener.inboundMax
+        outboundMax = listener.outboundMax
+        lanes = Array(repeating: Instant(nanoseconds: 0), count: ApusReactor.Operation.allCases.count + 1)
     }
 
     var inboundRoom: Int { inboundMax - inbound.count }
     var outboundRoom: Int { outboundMax - outbound.count }
+
+    /// The user of the ring has taken a completion.
+    func noteTaken(_ completion: Completion, at now: Instant) {
+        if completion.lease != nil { lastTaken = now }
+        if completion.token.operation == .send { sendEnded = now }
+        guard !completion.hasMore, let operation = HeldOperations(completion.token.operation) else { return }
+        held.remove(operation)
+    }
 }
 
 final class SimulatedListener {
+    private static let descriptorFirst: Int32 = 1 << 20
+
     let descriptor: Descriptor
     let inboundMax: Int
     let outboundMax: Int
     /// Connected and not accepted.
     var backlog: [SimulatedSocket] = []
     var acceptUnderWay: Token?
+    /// An accept has not ended in the eyes of the ring's user.
     var isHeld = false
     var isClosed = false
+    /// When its last completion is ready.
     var lane = Instant(nanoseconds: 0)
 
-    init(_ descriptor: Descriptor, inboundMax: Int, outboundMax: Int) {
-        self.descriptor = descriptor
+    init(number: Int, inboundMax: Int, outboundMax: Int) {
+        descriptor = Descriptor(SimulatedListener.descriptorFirst + Int32(number))
         self.inboundMax = inboundMax
         self.outboundMax = outboundMax
     }

@@ -4,8 +4,19 @@
 import ApusReactor
 import Glibc
 
+/// One buffer, while the kernel fills it.
+struct LentBuffer {
+    let id: Int
+    let bytes: UnsafeMutableRawBufferPointer
+
+    func lease(byteCount: Int) -> Lease {
+        guard let start = bytes.baseAddress else { preconditionFailure("a buffer has at least a byte") }
+        return Lease(start: start, byteCount: Int32(byteCount), bufferID: UInt16(id))
+    }
+}
+
 final class LentBuffers {
-    enum Place: Equatable {
+    private enum Place {
         /// The kernel may fill it.
         case free
         /// Filled; its completion has not been taken yet.
@@ -18,8 +29,7 @@ final class LentBuffers {
 
     private static let poison: Int32 = 0xDB
 
-    let byteCount: Int
-    let count: Int
+    private let byteCount: Int
     private let memory: UnsafeMutableRawBufferPointer
     private var places: [Place]
     private var free: [Int]
@@ -27,24 +37,25 @@ final class LentBuffers {
     private(set) var lentCount = 0
 
     init(count: Int, byteCount: Int) {
-        self.count = count
         self.byteCount = byteCount
         memory = .allocate(byteCount: count * byteCount, alignment: 16)
+        memory.initializeMemory(as: UInt8.self, repeating: 0)
         places = Array(repeating: .free, count: count)
-        free = Array((0..<count).reversed())
+        free = Array(0..<count)
     }
 
     deinit { memory.deallocate() }
 
-    var totalByteCount: Int { count * byteCount }
-
+    var totalByteCount: Int { memory.count }
     var hasFree: Bool { !free.isEmpty }
 
     /// A buffer to fill, or nil: ENOBUFS.
-    func take() -> (id: Int, bytes: UnsafeMutableRawBufferPointer)? {
-        guard let id = free.popLast() else { return nil }
+    func take() -> LentBuffer? {
+        guard !free.isEmpty else { return nil }
+        let id = free.removeFirst()
         places[id] = .filled
-        return (id, UnsafeMutableRawBufferPointer(rebasing: memory[id * byteCount..<(id + 1) * byteCount]))
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: memory[id * byteCount..<(id + 1) * byteCount])
+        return LentBuffer(id: id, bytes: bytes)
     }
 
     func lend(_ lease: Lease) {
@@ -65,10 +76,8 @@ final class LentBuffers {
 
     /// What was given back becomes the kernel's.
     func publish() {
-        for id in returned {
-            places[id] = .free
-            free.insert(id, at: 0)
-        }
+        for id in returned { places[id] = .free }
+        free += returned
         returned.removeAll(keepingCapacity: true)
     }
 }

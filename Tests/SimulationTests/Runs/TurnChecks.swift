@@ -4,6 +4,10 @@ import ApusReactor
 import ApusServer
 
 extension Simulation {
+    /// A run takes a few hundred turns; one that takes so many does not end.
+    private static let turnsMax = 20_000
+    /// Longer than any timer, any sulk and any asynchronous request.
+    private static let patience: Nanoseconds = 60 * .second
     /// Bytes that a connection may read are received within so long.
     private static let attention: Nanoseconds = 5 * .second
     /// Undecoded bytes that a paused connection keeps before it stops reading.
@@ -13,9 +17,7 @@ extension Simulation {
 
     func checkTurn() {
         var (chunkByteCount, asyncCount) = (0, 0)
-        let slab = shard.state.pointee.slab.slotCount
-        for slot in 0..<UInt32(slab) where shard.state.pointee.slab.isOccupied(slot) {
-            let connection = shard.state.pointee.slab[slot].pointee
+        forEachConnection { slot, connection in
             chunkByteCount += connection.inbound.chunkByteCount + connection.outbound.chunkByteCount
             asyncCount += Int(connection.asyncOutstanding)
             check(connection, slot)
@@ -24,12 +26,11 @@ extension Simulation {
         if inUse != chunkByteCount {
             kernel.report(.chunksDisagree, "the pool lends \(inUse) bytes, connections hold \(chunkByteCount)")
         }
-        asyncRepliesEarly = max(asyncRepliesEarly, shard.state.pointee.asyncReplies.count)
-        if shard.state.pointee.asyncReplies.count > asyncCount {
-            kernel.report(.asyncOverLimit, "\(shard.state.pointee.asyncReplies.count) replies wait for \(asyncCount)")
-        }
+        let earlyCount = shard.state.pointee.asyncReplies.count
+        if earlyCount > asyncCount { kernel.report(.asyncOverLimit, "\(earlyCount) replies wait for \(asyncCount)") }
         if kernel.buffers.lentCount > 0 { kernel.report(.leaseNotRecycled, "\(kernel.buffers.lentCount) leases") }
         checkCounts()
+        checkForced()
         checkProgress()
     }
 
@@ -37,9 +38,18 @@ extension Simulation {
         let count = shard.state.pointee.slab.count
         if count > plan.configuration.maxConnections { kernel.report(.tooManyConnections, "\(count) connections") }
         let open = shared.entries[0].open.load(ordering: .relaxed)
-        if shared.connectionCount != count || open != count {
-            let detail = "the slab has \(count), the server counts \(shared.connectionCount), the shard \(open)"
-            kernel.report(.connectionCountDisagrees, detail)
+        guard shared.connectionCount != count || open != count else { return }
+        let detail = "the slab has \(count), the server counts \(shared.connectionCount), the shard \(open)"
+        kernel.report(.connectionCountDisagrees, detail)
+    }
+
+    /// Somebody is owed something, and nothing has come of it for longer than anything takes.
+    private func checkProgress() {
+        if kernel.waitCount > Simulation.turnsMax { kernel.report(.endlessTurns, "\(kernel.waitCount) turns") }
+        for client in clients where client.isOwed {
+            guard kernel.isQuiescent || kernel.now > client.lastProgress + Simulation.patience else { continue }
+            let replies = "\(client.hearing.replyCount) of \(client.repliesDue) replies"
+            kernel.report(.noProgress, "\(client.name), which \(client.script.ending), waits with \(replies)")
         }
     }
 
@@ -49,13 +59,7 @@ extension Simulation {
         }
         checkBits(connection, socket)
         checkBounds(connection, client)
-        if connection.asyncOutstanding > shard.state.pointee.limits.asyncRequests {
-            kernel.report(.asyncOverLimit, "\(client.name) has \(connection.asyncOutstanding) requests under way")
-        }
-        let isReading = connection.phase != .closing && connection.phase != .closed && !connection.isPaused
-        if isReading, socket.inboundSince != .never, kernel.now > socket.inboundSince + Simulation.attention {
-            kernel.report(.bytesIgnored, "\(socket.inbound.count) bytes of \(client.name)")
-        }
+        checkAttention(connection, client, socket)
         if connection.phase != .open { judge(connection, client) }
         checkTimes(connection, slot, client, socket)
     }
@@ -68,22 +72,31 @@ extension Simulation {
         if connection.shuttingDown { bits.insert(.shutdown) }
         if connection.closing { bits.insert(.close) }
         guard bits != socket.held else { return }
-        kernel.report(
-            .bitsDisagree,
-            "\(kernel.name(socket)), \(connection.phase): its bits \(bits.rawValue), in flight \(socket.held.rawValue)")
+        let detail = "its bits \(bits.rawValue), in flight \(socket.held.rawValue)"
+        kernel.report(.bitsDisagree, "\(socket.name), \(connection.phase): \(detail)")
     }
 
     private func checkBounds(_ connection: Connection, _ client: ModelClient) {
-        let bounds = client.bounds
-        let outboundMax = plan.configuration.outstandingByteCountMax + bounds.replyByteCountMax
-            + bounds.asyncReplyByteCountMax * plan.configuration.backpressureLimit + Simulation.noticesByteCount
+        let (configuration, bounds) = (plan.configuration, client.bounds)
+        let outboundMax =
+            configuration.outstandingByteCountMax + bounds.replyByteCountMax + Simulation.noticesByteCount
         if connection.outbound.byteCount > outboundMax {
             kernel.report(.outboundOverLimit, "\(connection.outbound.byteCount) bytes for \(client.name)")
         }
-        let packetMax = min(plan.configuration.payloadByteCountMax, bounds.requestByteCountMax)
-        let inboundMax = max(Simulation.backlogByteCountMax, 9 + packetMax) + kernel.buffers.totalByteCount
+        let packetMax = 9 + min(configuration.payloadByteCountMax, bounds.requestByteCountMax)
+        let inboundMax = max(Simulation.backlogByteCountMax, packetMax) + kernel.buffers.totalByteCount
         if connection.inbound.byteCount > inboundMax {
             kernel.report(.inboundOverLimit, "\(connection.inbound.byteCount) bytes of \(client.name), \(inboundMax)")
         }
+        if connection.asyncOutstanding > configuration.backpressureLimit {
+            kernel.report(.asyncOverLimit, "\(client.name) has \(connection.asyncOutstanding) requests under way")
+        }
+    }
+
+    private func checkAttention(_ connection: Connection, _ client: ModelClient, _ socket: SimulatedSocket) {
+        let isReading = connection.phase != .closing && connection.phase != .closed && !connection.isPaused
+        guard isReading, socket.inboundSince != .never, kernel.now > socket.inboundSince + Simulation.attention
+        else { return }
+        kernel.report(.bytesIgnored, "\(socket.inbound.count) bytes of \(client.name)")
     }
 }

@@ -7,10 +7,10 @@ struct KernelTally {
     var accepted: UInt64 = 0
     var acceptsExhausted: UInt64 = 0
     var acceptsAborted: UInt64 = 0
+    var acceptsFailed: UInt64 = 0
     var bytesReceived: UInt64 = 0
     var bytesSent: UInt64 = 0
     var sends: UInt64 = 0
-    var shortSends: UInt64 = 0
     var starvedReceives: UInt64 = 0
     var endedReceives: UInt64 = 0
     var cancelledReceives: UInt64 = 0
@@ -41,6 +41,7 @@ struct KernelTally {
         case 0...: accepted += 1
         case -EMFILE: acceptsExhausted += 1
         case -ECONNABORTED: acceptsAborted += 1
+        case -EINVAL: acceptsFailed += 1
         default: break
         }
     }

@@ -16,7 +16,7 @@ struct ByteQueue {
     /// The oldest bytes, as many as `target` holds; there are so many.
     mutating func take(into target: UnsafeMutableRawBufferPointer) {
         precondition(target.count <= count)
-        bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + target.count])) }
+        withBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<target.count])) }
         drop(target.count)
     }
 

@@ -12,9 +12,9 @@ struct SimulatedRing: RingIO, ~Copyable {
     }
 
     mutating func accept(on listener: Descriptor, token: Token) { kernel.prepareAccept(listener, token) }
-    mutating func receive(from socket: Descriptor, token: Token) { kernel.prepare(.receive, socket, token) }
-    mutating func shutdownWrite(_ socket: Descriptor, token: Token) { kernel.prepare(.shutdown, socket, token) }
-    mutating func close(_ descriptor: Descriptor, token: Token) { kernel.prepare(.close, descriptor, token) }
+    mutating func receive(from socket: Descriptor, token: Token) { kernel.prepareReceive(socket, token) }
+    mutating func shutdownWrite(_ socket: Descriptor, token: Token) { kernel.prepareShutdown(socket, token) }
+    mutating func close(_ descriptor: Descriptor, token: Token) { kernel.prepareClose(descriptor, token) }
     mutating func cancel(_ target: Token, token: Token) { kernel.prepareCancel(of: target, token) }
     mutating func awaitWake(_ eventDescriptor: Descriptor, token: Token) { kernel.prepareWake(eventDescriptor, token) }
     func closeNow(_ descriptor: Descriptor) { kernel.closeNow(descriptor) }

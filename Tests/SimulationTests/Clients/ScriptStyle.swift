@@ -1,81 +1,7 @@
-// What one simulated client says from first to last, and what it must hear: the oracle of a simulation. It knows nothing
-// of sockets or time.
+// What scripts are drawn from: which requests, how many, how long, and how it ends.
 
 import ApusServer
 
-/// What becomes of an asynchronous request; the simulation posts it, out of order.
-enum AsyncFate {
-    case reply([UInt8])
-    case none
-    case failed
-}
-
-struct Request {
-    var bytes: [UInt8]
-    /// The packets that answer it, in order.
-    var replies: [[UInt8]] = []
-    var asyncFate: AsyncFate?
-    /// Puts off the idle timeout; PING and PONG do not.
-    var isMessage = true
-}
-
-/// How a client ends its side.
-enum ScriptEnding {
-    /// Remains until it is told to leave.
-    case stay
-    /// FIN behind the last request.
-    case finish
-    /// FIN when all is answered.
-    case finishAnswered
-    /// Bytes for which the server ends the connection, and whatever is sent after them.
-    case last([UInt8], reason: CloseReason)
-    /// A part of a packet, then FIN.
-    case truncate([UInt8])
-    case reset
-    /// Neither reads nor writes any more, and does not say so.
-    case vanish
-}
-
-struct Script {
-    var session: SessionKind
-    var requests: [Request] = []
-    var ending: ScriptEnding
-
-    var replies: [[UInt8]] { requests.flatMap(\.replies) }
-}
-
-extension ScriptEnding: CustomStringConvertible {
-    var description: String {
-        switch self {
-        case .stay: "stays"
-        case .finish: "finishes"
-        case .finishAnswered: "finishes when answered"
-        case .last(let bytes, let reason): "ends with \(bytes.count) bytes for \(reason)"
-        case .truncate(let bytes): "breaks off after \(bytes.count) bytes"
-        case .reset: "resets"
-        case .vanish: "vanishes"
-        }
-    }
-}
-
-/// What a script asks of a server at most, looked at every turn.
-struct ScriptBounds {
-    let requestByteCountMax: Int
-    let replyByteCountMax: Int
-    let asyncReplyByteCountMax: Int
-    /// Of the asynchronous requests, in order.
-    let asyncFates: [AsyncFate]
-
-    init(_ script: Script) {
-        func byteCount(_ request: Request) -> Int { request.replies.reduce(0) { $0 + $1.count } }
-        requestByteCountMax = script.requests.map(\.bytes.count).max() ?? 0
-        replyByteCountMax = script.requests.map(byteCount).max() ?? 0
-        asyncReplyByteCountMax = script.requests.filter { $0.asyncFate != nil }.map(byteCount).max() ?? 0
-        asyncFates = script.requests.compactMap(\.asyncFate)
-    }
-}
-
-/// What scripts are drawn from.
 struct ScriptStyle {
     var session = SessionKind.message
     /// All requests together have about so many bytes.
@@ -160,8 +86,8 @@ extension ScriptStyle {
 
     private func unknown(_ random: inout Generator) -> Request {
         if unknownCommand == .close { return echo(size(&random), &random) }
-        return Request(
-            bytes: random.chance(perMille: 500) ? Wire.unknown : Wire.custom("NOBODY", Wire.text(size(&random), &random)))
+        if random.chance(perMille: 500) { return Request(bytes: Wire.unknown) }
+        return Request(bytes: Wire.custom("NOBODY", Wire.text(size(&random), &random)))
     }
 
     private func alias() -> Request {
@@ -173,7 +99,7 @@ extension ScriptStyle {
     private func asyncRequest(_ random: inout Generator) -> Request {
         let bytes = Wire.custom("ASYNC", Wire.text(size(&random), &random))
         switch random.below(8) {
-        case 0: return Request(bytes: bytes, asyncFate: AsyncFate.none)
+        case 0: return Request(bytes: bytes, asyncFate: .silence)
         case 1: return Request(bytes: bytes, asyncFate: .failed)
         default:
             let reply = Wire.custom("ANSWER", Wire.text(size(&random), &random))
@@ -207,8 +133,12 @@ extension ScriptStyle {
     }
 
     private func endByHandler(_ script: inout Script, _ random: inout Generator) {
-        if unknownCommand == .close, random.chance(perMille: 500) {
+        if unknownCommand == .close {
             script.ending = .last(Wire.custom("NOBODY", []) + junk(&random), reason: .unknownCommand)
+        } else if asyncPerMille > 0 {
+            // No junk: it would be decoded while the handler is at work.
+            script.requests.append(Request(bytes: Wire.custom("ASYNC", []), asyncFate: .tooLarge))
+            script.ending = .last([], reason: .oversizeReply)
         } else {
             script.requests.append(Request(bytes: Wire.custom("CLOSE", []), replies: [Wire.pong]))
             script.ending = .last(junk(&random), reason: .handler)

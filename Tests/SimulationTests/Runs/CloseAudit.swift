@@ -4,8 +4,14 @@ import ApusReactor
 import ApusServer
 
 struct CloseAudit {
-    /// By the number of the client's socket.
+    /// By descriptor, which no two connections of a run share.
     fileprivate(set) var reasons: [Int32: CloseReason] = [:]
+    /// Connections whose last replies were cut off by right.
+    fileprivate var cut: Set<Int32> = []
+    /// Connections that had not begun to close when the last turn ended, and those counted as forced by then.
+    fileprivate var unfinishedCount = 0
+    fileprivate var forcedCount = 0
+    fileprivate var acceptedCount = 0
 }
 
 // MARK: While it happens
@@ -14,16 +20,30 @@ extension Simulation {
     /// Completions take a while, so the server may not have seen yet what a client has done just now.
     private static let slack: Nanoseconds = 400 * .millisecond
 
-    /// A connection is on its way out. Its reason is final, except that the end of a drain overrides it.
+    /// A connection is on its way out, for one reason.
     func judge(_ connection: Connection, _ client: ModelClient) {
-        let known = audit.reasons[connection.descriptor.number]
-        guard known != connection.reason else { return }
-        if let known, connection.reason != .drainForced {
-            kernel.report(.unjustifiedClose, "\(client.name): \(known), then \(connection.reason)")
+        if isForced, connection.phase == .finishing || connection.phase == .closing {
+            audit.cut.insert(connection.descriptor.number)
         }
-        audit.reasons[connection.descriptor.number] = connection.reason
+        let known = audit.reasons.updateValue(connection.reason, forKey: connection.descriptor.number)
+        if known == connection.reason { return }
+        if let known { kernel.report(.unjustifiedClose, "\(client.name): \(known), then \(connection.reason)") }
         if !isJustified(connection.reason, client) {
-            kernel.report(.unjustifiedClose, "\(client.name) closed: \(connection.reason); \(client.script.ending)")
+            kernel.report(.unjustifiedClose, "\(client.name), which \(client.script.ending): \(connection.reason)")
+        }
+    }
+
+    /// Connections are forced at one moment, each once.
+    func checkForced() {
+        let accepted = Int(shard.state.pointee.counters.accepted.count)
+        let (before, now) = (audit.forcedCount, shared.forcedCount)
+        let most = audit.unfinishedCount + accepted - audit.acceptedCount
+        if now != before, before > 0 || !isForced || now > most {
+            kernel.report(.countersDisagree, "forced \(before), then \(now) of \(most) connections")
+        }
+        (audit.forcedCount, audit.acceptedCount, audit.unfinishedCount) = (now, accepted, 0)
+        forEachConnection { _, connection in
+            if connection.phase == .open || connection.phase == .finishing { audit.unfinishedCount += 1 }
         }
     }
 
@@ -31,10 +51,10 @@ extension Simulation {
         switch reason {
         // A reset that a send has reported looks like a FIN to the receive.
         case .peerFinished: client.hasReset || client.hasFinished && !client.isTruncating
-        case .drained: client.hasReset || client.hasFinished && !client.isTruncating && endedAt != .never
+        case .drained: client.hasReset || client.hasFinished && !client.isTruncating && ended != .never
         case .truncated: client.hasReset || client.hasFinished && client.isTruncating
         case .disconnect, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
-            .handler:
+            .handler, .oversizeReply:
             client.lastReason == reason
         case .reset: client.hasReset
         case .firstByteTimeout: isLateToSpeak(client)
@@ -44,34 +64,36 @@ extension Simulation {
         case .memoryBudget: plan.isTight
         case .drainForced: isForced && !isStopped
         case .stopped: isForced
-        case .oversizeReply, .ioError: false
+        case .ioError: false
         }
     }
 
     private func isLateToSpeak(_ client: ModelClient) -> Bool {
         let isDue = kernel.now >= client.arrival + Nanoseconds(plan.configuration.firstByteTimeout)
-        return isDue && (client.firstWrite == .never || client.firstWrite + Simulation.slack > kernel.now)
+        let firstWrite = client.speech.firstWrite
+        return isDue && (firstWrite == .never || firstWrite + Simulation.slack > kernel.now)
     }
 
     private func isIdle(_ client: ModelClient) -> Bool {
         guard let timeout = plan.configuration.idleTimeout else { return false }
-        return kernel.now >= client.lastMessage(before: Instant(nanoseconds: kernel.now.nanoseconds - Simulation.slack)) + Nanoseconds(timeout)
+        let seen = Instant(nanoseconds: kernel.now.nanoseconds - Simulation.slack)
+        let lastMessage = client.speech.lastMessage(before: seen) ?? client.arrival
+        return kernel.now >= lastMessage + Nanoseconds(timeout)
     }
 
     /// Nothing came from it for four intervals, and it is not one that would have answered a PING.
     private func isDead(_ client: ModelClient) -> Bool {
         guard let interval = plan.configuration.heartbeatInterval else { return false }
-        let lastWrite = client.lastWrite == .never ? client.arrival : client.lastWrite
+        let lastWrite = client.speech.lastWrite == .never ? client.arrival : client.speech.lastWrite
         guard kernel.now >= lastWrite + 4 * Nanoseconds(interval) else { return false }
-        let answers = client.manners.isAttentive && client.state == .connected
-        return !answers || plan.weather.latencyMax > 2 * .millisecond
+        return !client.manners.isAttentive || client.state != .connected
     }
 
     /// It did not read for as long as a send may stand still.
     private func hasStalled(_ client: ModelClient) -> Bool {
         guard let socket = client.socket else { return false }
-        var longest = socket.longestUnread
-        if !socket.outbound.isEmpty { longest = max(longest, kernel.now - socket.lastRead) }
+        let current = socket.outbound.isEmpty ? 0 : kernel.now - socket.lastRead
+        let longest = max(socket.longestUnread, current)
         return longest + Simulation.slack >= Nanoseconds(plan.configuration.stalledWriteTimeout)
     }
 }
@@ -86,7 +108,7 @@ extension Simulation {
             case .waiting, .connected:
                 kernel.report(.noProgress, "\(client.name) was left without an end")
             case .ended(.notConnected):
-                if endedAt == .never { kernel.report(.noProgress, "\(client.name) found nobody listening") }
+                if ended == .never { kernel.report(.noProgress, "\(client.name) found nobody listening") }
             case .ended(.vanished), .ended(.ownReset): break
             case .ended(.finish), .ended(.reset): checkReplies(client)
             }
@@ -98,12 +120,12 @@ extension Simulation {
         guard let reason = audit.reasons[socket.descriptor.number] else {
             return kernel.report(.unjustifiedClose, "\(client.name) closed without a reason")
         }
-        guard isOwedReplies(client, reason) else { return }
+        guard !audit.cut.contains(socket.descriptor.number), isOwedReplies(client, reason) else { return }
+        let detail = "\(client.name), \(reason): \(client.hearing.replyCount) of \(client.repliesEarned) replies"
         if client.state == .ended(.reset) {
-            kernel.report(.resetInsteadOfReplies, "\(client.name), \(reason): \(client.repliesReceived) replies")
+            kernel.report(.resetInsteadOfReplies, detail)
         } else if !client.isAnswered {
-            let detail = "\(client.repliesReceived) of \(client.repliesDueForWritten) replies"
-            kernel.report(.replyMissing, "\(client.name), \(reason): \(detail)")
+            kernel.report(.replyMissing, detail)
         }
     }
 
@@ -111,12 +133,12 @@ extension Simulation {
         if isStopped || plan.isTight || hasStalled(client) { return false }
         switch reason {
         case .peerFinished, .drained, .truncated: return true
-        // Whoever still talks to a server that has closed gets a reset; it waits for so long and no longer.
+        // Whoever goes on talking gets a reset in the end: the server lingers for so long and no longer.
         case .disconnect, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
-            .handler:
+            .handler, .oversizeReply:
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
-            .oversizeReply, .ioError:
+            .ioError:
             return false
         }
     }

@@ -1,8 +1,8 @@
-// Randomness that can be had again: everything random in a simulation comes from one of these, made from the run's seed.
+// Randomness that can be had again: everything random in a simulation comes from generators made from the run's seed.
 
 import ApusReactor
 
-/// SplitMix64 (Steele, Lea, Flood 2014). Not generic and not shared: a debug build calls it hundreds of thousands of times.
+/// SplitMix64 (Steele, Lea, Flood 2014). Not generic: a debug build calls it millions of times.
 struct Generator {
     private var state: UInt64
 

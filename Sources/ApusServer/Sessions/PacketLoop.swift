@@ -1,0 +1,51 @@
+// The loop that both packet sessions share. It knows packets and how much may wait, not what a payload means.
+
+import ApusReactor
+import ApusWire
+
+/// Decode one packet after the other for as long as replies may be written, and
+/// hand each on whole, header first.
+enum PacketLoop {
+    @inline(__always)
+    static func run(
+        _ bytes: RawSpan, _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>,
+        answer: (RawSpan) -> Verdict
+    ) -> SessionProgress {
+        let decoder = state.pointee.decoder
+        var offset = 0
+        var packetCount: UInt64 = 0
+        defer { state.pointee.counters.packetsReceived.add(packetCount) }
+        while true {
+            switch decoder.step(bytes, at: offset) {
+            case .incomplete(let byteCountNeeded):
+                return SessionProgress(consumedByteCount: offset, stop: .incomplete(byteCountNeeded: byteCountNeeded))
+            case .violation(let violation):
+                return SessionProgress(consumedByteCount: offset, stop: .finish(CloseReason(violation)))
+            case .packet(let payload):
+                guard mayReply(connection, in: state) else {
+                    return SessionProgress(consumedByteCount: offset, stop: .paused)
+                }
+                switch answer(bytes.extracting(offset..<payload.upperBound)) {
+                case .next: break
+                case .pause: return SessionProgress(consumedByteCount: offset, stop: .paused)
+                case .finish(let reason):
+                    return SessionProgress(consumedByteCount: payload.upperBound, stop: .finish(reason))
+                }
+                packetCount += 1
+                offset = payload.upperBound
+            }
+        }
+    }
+
+    /// One message is always admitted; then replies may wait up to the limit, and while the shard's buffers run low a
+    /// connection that has replies waiting gets no more.
+    @inline(__always)
+    private static func mayReply(
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Bool {
+        let waiting = connection.pointee.outbound.byteCount
+        if waiting == 0 { return true }
+        return waiting < state.pointee.limits.outstandingByteCountMax
+            && state.pointee.pool.byteCountInUse < state.pointee.limits.memoryHighWater
+    }
+}
