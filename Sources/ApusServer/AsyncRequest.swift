@@ -6,8 +6,8 @@ import ApusWire
 
 /// What other threads tell a shard.
 package enum ShardEvent: Sendable {
-    /// The reply to the `sequence`th asynchronous request of a connection, encoded; nil: there is none. `byteCount` is what
-    /// the request held.
+    /// The reply to the `sequence`th asynchronous request of a connection, encoded; nil: there is none. `byteCount` is
+    /// what the request held.
     case asyncReply(ConnectionToken, sequence: UInt32, packet: [UInt8]?, failed: Bool, byteCount: Int = 0)
     /// The handler's reply is longer than a packet can be: the connection ends.
     case asyncReplyTooLarge(ConnectionToken, sequence: UInt32, byteCount: Int)

@@ -19,8 +19,8 @@ package struct Limits: Sendable {
     /// A push to a connection of another shard: half of what its lane holds (a record must lie in one piece) less the
     /// record's header.
     static let mailByteCountMax = (128 << 10) - 16
-    /// What may wait on a connection before a reply is written: the reply of the longest packet must still fit the largest
-    /// buffer (32 MiB), since what gathers lies in one.
+    /// What may wait on a connection before a reply is written: the reply of the longest packet must still fit the
+    /// largest buffer (32 MiB), since what gathers lies in one.
     static let outstandingByteCountLimit = BufferPool.chunkByteCountMax - PacketFormat.payloadByteCountMax - 4096
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second

@@ -86,7 +86,8 @@ public struct Server: Sendable {
     private func openShared(
         _ configuration: ServerConfiguration
     ) throws(ServerError) -> (SharedState, [Inbox<ShardEvent>]) {
-        // Every asynchronous reply has a place, so none is lost while its shard lives; pushes are limited by `SharedState`.
+        // Every asynchronous reply has a place, so none is lost while its shard lives; pushes are limited by
+        // `SharedState`.
         let countMax = Limits.asyncRequestsMax + SharedState.pushesMax + 1024
         var inboxes: [Inbox<ShardEvent>] = []
         do throws(SystemError) {

@@ -126,8 +126,8 @@ extension Shard where IO: ~Copyable {
             token: Token(.ring, slot: UInt32(target)))
     }
 
-    /// A doorbell that could not be rung is rung again: whoever asked first whether the target sleeps was told that nobody
-    /// else needs to.
+    /// A doorbell that could not be rung is rung again: whoever asked first whether the target sleeps was told that
+    /// nobody else needs to.
     mutating func doorbellRung(_ completion: Completion) {
         if completion.result < 0 { ringDoorbell(of: UInt8(truncatingIfNeeded: completion.token.slot)) }
     }

@@ -124,8 +124,8 @@ extension Shard where IO: ~Copyable {
         return state.pointee.now >= pingDue(connection, interval)
     }
 
-    /// An interval after anything was last sent, as the protocol has it, and after anything was last heard or asked for:
-    /// a peer that only listens would otherwise be taken for dead. Behind bytes that wait to be taken, not yet.
+    /// An interval after anything was last sent, as the protocol has it, and after anything was last heard or asked
+    /// for: a peer that only listens would otherwise be taken for dead. Behind bytes that wait to be taken, not yet.
     private func pingDue(_ connection: UnsafeMutablePointer<Connection>, _ interval: Nanoseconds) -> Instant {
         guard connection.pointee.outbound.isEmpty else { return state.pointee.now + interval }
         let heard = max(connection.pointee.lastReceived, connection.pointee.lastPinged)

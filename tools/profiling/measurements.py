@@ -121,7 +121,7 @@ def system_calls(apus, load, seconds, folder):
     if not counts:
         counts, source, report = _traced_by_strace(apus, load, seconds, folder)
     if not counts["io_uring_enter"]:
-        raise rig.RigError(f"{source} saw no io_uring_enter, so there is nothing to divide: run again, or use --seconds")
+        raise rig.RigError(f"{source} saw no io_uring_enter: there is nothing to divide; run again, or use --seconds")
     messages = report["messages"]
     rows = [f"{name:<24}{count:>12}{count / messages:>14.6f}" for name, count in counts.most_common()]
     heading = (

@@ -43,7 +43,8 @@ final class ModelClient: SocketPeer {
     private var repliesOwedFirst = 0
 
     init(
-        _ number: UInt8, _ script: Script, _ manners: Manners, on listener: SimulatedListener, of kernel: SimulatedKernel
+        _ number: UInt8, _ script: Script, _ manners: Manners, on listener: SimulatedListener,
+        of kernel: SimulatedKernel
     ) {
         self.number = number
         self.script = script

@@ -20,7 +20,8 @@ extension SimulatedKernel {
         return socket
     }
 
-    /// As many bytes as there is room for, at most `countMax`; returns how many. To a closed socket: a reset comes back.
+    /// As many bytes as there is room for, at most `countMax`; returns how many. To a closed socket: a reset comes
+    /// back.
     func write(_ bytes: inout ByteQueue, countMax: Int, to socket: SimulatedSocket) -> Int {
         if socket.isClosed {
             resetPeer(of: socket)

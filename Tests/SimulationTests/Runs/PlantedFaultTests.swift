@@ -1,5 +1,5 @@
-// Does the suite notice? Each fault that a shard can be made to have is planted, and some invariant must not hold within
-// a number of seeds. A fault that nothing notices is a hole in the invariants, or in what the runs do.
+// Does the suite notice? Each fault that a shard can be made to have is planted, and some invariant must not hold
+// within a number of seeds. A fault that nothing notices is a hole in the invariants, or in what the runs do.
 
 import ApusReactor
 import Testing

@@ -1,4 +1,5 @@
-// Thousands of short runs, each from its seed; every invariant holds in each, and together they meet all there is to meet.
+// Thousands of short runs, each from its seed; every invariant holds in each, and together they meet all there is to
+// meet.
 
 import Testing
 

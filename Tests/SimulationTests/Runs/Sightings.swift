@@ -24,8 +24,8 @@ struct Sightings: Sendable {
 }
 
 extension Sightings {
-    /// What the runs together must meet. Not among it: an errno that no operation here ends with, lanes to other shards,
-    /// and what a few thousand seeds meet by chance only.
+    /// What the runs together must meet. Not among it: an errno that no operation here ends with, lanes to other
+    /// shards, and what a few thousand seeds meet by chance only.
     static let wanted: [String] =
         CloseReason.allCases.filter { $0 != .ioError }.map { "closed \($0.label)" }
         + [RefusalReason.connectionLimit, .noDescriptor, .aborted, .failed].map { "refused \($0.label)" }

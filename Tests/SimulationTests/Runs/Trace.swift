@@ -22,7 +22,8 @@ enum Trace {
         .compactMap { $0 ? $1 : nil }.joined(separator: ", ")
         print(
             "    slot \(slot): \(client.name), which \(client.script.ending), has \(client.hearing.replyCount) of "
-                + "\(client.repliesDue) replies; \(connection.phase), \(bits); \(connection.inbound.byteCount) bytes in, "
-                + "\(connection.outbound.byteCount) out, async \(connection.asyncAnswered)/\(connection.asyncRequested)")
+                + "\(client.repliesDue) replies; \(connection.phase), \(bits); "
+                + "\(connection.inbound.byteCount) bytes in, \(connection.outbound.byteCount) out, "
+                + "async \(connection.asyncAnswered)/\(connection.asyncRequested)")
     }
 }
