@@ -5,6 +5,8 @@ import ApusServer
 import ApusWire
 
 final class Rig {
+    private static let turnsMax = 50_000
+
     let kernel: SimulatedKernel
     let shared: SharedState
     let inbox: Inbox<ShardEvent>
@@ -48,16 +50,18 @@ final class Rig {
     /// Turn until nothing more happens at this time.
     func settle() {
         kernel.horizon = kernel.now
-        while !shard.isDone {
+        for _ in 0..<Rig.turnsMax {
             let before = counters.completions.count
+            if shard.isDone || kernel.violation != nil { return }
             shard.turn()
             if counters.completions.count == before { return }
         }
+        kernel.report(.endlessTurns, "at one time")
     }
 
     /// Turn until so much after the start.
     func run(until time: Nanoseconds) {
-        while kernel.now < start + time, !shard.isDone {
+        while kernel.now < start + time, !shard.isDone, kernel.violation == nil {
             kernel.horizon = start + time
             shard.turn()
         }

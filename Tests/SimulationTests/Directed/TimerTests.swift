@@ -168,6 +168,27 @@ import Testing
         #expect(rig.connection(of: peer)?.phase == .open)
     }
 
+    /// Its PONGs were in the socket, unread, for as long as its requests waited: that silence is not its own.
+    @Test func whoWasNotReadIsNotDead() throws {
+        let rig = try Rig(bufferCount: 4, bufferByteCount: 4096, inboundMax: 8192) {
+            $0.heartbeatInterval = .seconds(1)
+            $0.backpressureLimit = 1
+        }
+        let peer = rig.connect()
+        let request = Wire.echo(Array(repeating: 0x68, count: 1000))
+        peer.send(Wire.custom("ASYNC", []))
+        for _ in 0..<100 { peer.send(request) }
+        rig.settle()
+        let token = try #require(rig.token(of: peer))
+        #expect(rig.connection(of: peer)?.receiving == false)
+        rig.run(until: 10 * .second)
+        #expect(peer.read().starts(with: Wire.ping))
+        #expect(rig.inbox.post(.asyncReply(token, sequence: 0, packet: Wire.pong, failed: false)))
+        rig.run(until: 12 * .second)
+        #expect(rig.connection(of: peer)?.phase == .open)
+        #expect(rig.counters.packetsReceived.count == 101)
+    }
+
     @Test func stalledWriteCountsFromTheSend() throws {
         let rig = try Rig(outboundMax: 100) { $0.stalledWriteTimeout = .seconds(2) }
         let peer = rig.connect()

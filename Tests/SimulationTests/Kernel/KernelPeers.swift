@@ -49,7 +49,7 @@ extension SimulatedKernel {
 
     /// FIN.
     func finish(_ socket: SimulatedSocket) {
-        socket.peerFinished = true
+        socket.peerFinishedAt = now
         receive(on: socket)
     }
 

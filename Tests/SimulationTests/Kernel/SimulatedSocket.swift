@@ -56,7 +56,8 @@ final class SimulatedSocket {
     var outbound = ByteQueue()
 
     /// The peer's FIN stands behind `inbound`.
-    var peerFinished = false
+    var peerFinished: Bool { peerFinishedAt != .never }
+    var peerFinishedAt = Instant.never
     /// The peer's RST is here; `resetUntold` until an operation has reported it.
     var peerReset = false
     var resetUntold = false

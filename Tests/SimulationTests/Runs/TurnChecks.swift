@@ -35,6 +35,9 @@ extension Simulation {
     }
 
     private func checkCounts() {
+        if ended == .never, shard.state.pointee.counters.refused(.draining) > 0 {
+            kernel.report(.countersDisagree, "a connection was refused because the server drains, which it does not")
+        }
         let count = shard.state.pointee.slab.count
         if count > plan.configuration.maxConnections { kernel.report(.tooManyConnections, "\(count) connections") }
         let open = shared.entries[0].open.load(ordering: .relaxed)

@@ -52,7 +52,10 @@ extension Simulation {
             checkSend(socket, client)
             if !connection.isPaused { checkSilence(connection, record, client, socket) }
         case .finishing: checkSend(socket, client)
-        case .lingering: require(client, "linger", since: record.since, Simulation.lingerTimeout)
+        case .lingering:
+            require(client, "linger", since: record.since, Simulation.lingerTimeout)
+            let finished = max(record.since, socket.peerFinishedAt)
+            require(client, "linger behind its FIN", since: finished, Simulation.closeTimeout)
         case .closing: require(client, "close", since: record.since, Simulation.closeTimeout)
         case .closed: break
         }
@@ -62,6 +65,7 @@ extension Simulation {
         _ client: ModelClient, _ name: String, since start: Instant, _ length: Nanoseconds,
         _ invariant: Invariant = .overdue
     ) {
+        // An end of time plus anything is still the end of time.
         guard kernel.now > start + length + Simulation.tolerance else { return }
         kernel.report(invariant, "\(client.name): \(name) since \(Double(start.nanoseconds) / 1e9) s")
     }
