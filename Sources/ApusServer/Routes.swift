@@ -53,6 +53,8 @@ package struct Routes: ~Copyable {
     private let kinds: UnsafeMutablePointer<Route>
     private let commands: CommandTable
     let packetHandler: PacketHandler?
+    /// Echo has its built-in answer.
+    let echoes: Bool
     /// Without security they mean nothing: they go where unknown messages go.
     private static let handshakes: [MessageKind] = [.handshakeInit, .handshakeResponse, .handshakeConfirm]
 
@@ -66,6 +68,7 @@ package struct Routes: ~Copyable {
             let unknown = kinds + Int(MessageKind.unknown.rawValue)
             (kinds + Int(kind.rawValue)).initialize(to: Route(sharing: unknown.pointee))
         }
+        echoes = (kinds + Int(MessageKind.echo.rawValue)).pointee.action == .echo
         commands = CommandTable(dispatcher, systemAliases: systemAliases, shard: shard)
         packetHandler = dispatcher.packetHandler?(shard)
     }

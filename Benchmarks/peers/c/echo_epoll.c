@@ -105,12 +105,13 @@ static void take_turn(struct server *server) {
 
 int main(int count, char **arguments) {
     static struct server server = {.accepting = true};
-    uint16_t port = port_of(count, arguments);
+    struct options options = read_options(count, arguments, 1);
     server.connections = calloc(raise_descriptor_limit(), sizeof *server.connections);
     if (!server.connections) fail("connections", ENOMEM);
     server.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (server.epoll < 0) fail("epoll_create1", errno);
-    server.listener = listen_on(port, SOCK_NONBLOCK);
+    server.listener = listen_on(&options.port, SOCK_NONBLOCK, false);
+    say_ready(options.port);
     watch(&server, EPOLL_CTL_ADD, server.listener, EPOLLIN);
     for (;;) take_turn(&server);
 }

@@ -1,9 +1,10 @@
-// A framed echo server on io_uring, one thread: multishot accept, multishot receive into a provided-buffer ring, one
-// send in flight per connection, one system call per turn. The floor that Apus is measured against.
+// A framed echo server on io_uring, one thread a loop: multishot accept, multishot receive into a provided-buffer ring,
+// one send in flight per connection, one system call per turn. The floor that Apus is measured against.
 #include "listener.h"
 #include "npro.h"
 
 #include <liburing.h>
+#include <pthread.h>
 
 enum {
     SUBMISSIONS = 1024,
@@ -11,6 +12,7 @@ enum {
     BUFFER_COUNT = 256,
     BUFFER_BYTES = 32 * 1024,
     BUFFER_GROUP = 0,
+    LOOPS_MAX = 64,
     UNSENT_BYTES_MAX = 64 * 1024 * 1024,  // four of the largest packets; a peer that reads slower is cut off
 };
 
@@ -219,16 +221,29 @@ static void open_buffers(struct server *server) {
     for (uint16_t buffer = 0; buffer < BUFFER_COUNT; buffer++) lend(server, buffer);
 }
 
-int main(int count, char **arguments) {
-    static struct server server;
-    uint16_t port = port_of(count, arguments);
+// One loop and all it owns; nothing is shared. The thread that opens a ring is the only one that may use it.
+__attribute__((noreturn)) static void *serve(void *argument) {
+    struct server *server = argument;
     size_t descriptors = raise_descriptor_limit();
-    server.connections = calloc(descriptors, sizeof *server.connections);
-    server.touched = calloc(descriptors, sizeof *server.touched);
-    if (!server.connections || !server.touched) fail("connections", ENOMEM);
-    open_ring(&server);
-    open_buffers(&server);
-    server.listener = listen_on(port, 0);
-    start_accepting(&server);
-    for (;;) take_turn(&server);
+    server->connections = calloc(descriptors, sizeof *server->connections);
+    server->touched = calloc(descriptors, sizeof *server->touched);
+    if (!server->connections || !server->touched) fail("connections", ENOMEM);
+    open_ring(server);
+    open_buffers(server);
+    start_accepting(server);
+    for (;;) take_turn(server);
+}
+
+int main(int count, char **arguments) {
+    static struct server servers[LOOPS_MAX];
+    struct options options = read_options(count, arguments, LOOPS_MAX);
+    for (unsigned loop = 0; loop < options.loops; loop++)
+        servers[loop].listener = listen_on(&options.port, 0, options.loops > 1);
+    say_ready(options.port);
+    for (unsigned loop = 1; loop < options.loops; loop++) {
+        pthread_t thread;
+        int error = pthread_create(&thread, NULL, serve, &servers[loop]);
+        if (error) fail("pthread_create", error);
+    }
+    serve(&servers[0]);
 }

@@ -8,12 +8,35 @@ package enum MessageSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, connection, in: state) { packet in
+        let echoed = echo(bytes, to: connection, in: state)
+        if echoed == bytes.byteCount {
+            let next = SessionStop.incomplete(byteCountNeeded: PacketFormat.headerByteCount)
+            return SessionProgress(consumedByteCount: echoed, stop: next)
+        }
+        return PacketLoop.run(bytes, from: echoed, connection, in: state) { packet in
             switch MessageDecoder.step(packet.extracting(droppingFirst: PacketFormat.headerByteCount)) {
             case .violation: .finish(.malformedMessage)
             case .message(let layout): dispatch(packet, layout, of: slot, connection, in: state)
             }
         }
+    }
+
+    /// Answer the packets that are their own answers, as long as the bytes start with such; returns how many bytes.
+    @inline(__always)
+    private static func echo(
+        _ bytes: RawSpan, to connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Int {
+        guard state.pointee.routes.echoes, connection.pointee.asyncOutstanding == 0,
+            PacketLoop.mayReply(connection, in: state)
+        else { return 0 }
+        let room = state.pointee.limits.outstandingByteCountMax - connection.pointee.outbound.byteCount
+        let run = state.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
+        // Where no buffer holds them all, they are answered one by one.
+        guard run.packetCount > 0, state.pointee.append(bytes.extracting(0..<run.byteCount), to: connection)
+        else { return 0 }
+        connection.pointee.lastMessage = state.pointee.now
+        state.pointee.counters.packetsReceived.add(run.packetCount)
+        return run.byteCount
     }
 
     /// The built-in answers are written here; everything else takes one call more.

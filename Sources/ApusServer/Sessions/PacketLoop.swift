@@ -3,16 +3,16 @@
 import ApusReactor
 import ApusWire
 
-/// Decode one packet after the other for as long as replies may be written, and
+/// Decode one packet after the other, from `start` on, for as long as replies may be written, and
 /// hand each on whole, header first.
 enum PacketLoop {
     @inline(__always)
     static func run(
-        _ bytes: RawSpan, _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>,
-        answer: (RawSpan) -> Verdict
+        _ bytes: RawSpan, from start: Int = 0, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>, answer: (RawSpan) -> Verdict
     ) -> SessionProgress {
         let decoder = state.pointee.decoder
-        var offset = 0
+        var offset = start
         var packetCount: UInt64 = 0
         defer { state.pointee.counters.packetsReceived.add(packetCount) }
         while true {
@@ -40,7 +40,7 @@ enum PacketLoop {
     /// One message is always admitted; then replies may wait up to the limit, and while the shard's buffers run low a
     /// connection that has replies waiting gets no more.
     @inline(__always)
-    private static func mayReply(
+    static func mayReply(
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> Bool {
         let waiting = connection.pointee.outbound.byteCount

@@ -7,11 +7,9 @@ public enum UTF8Validation {
     @inline(__always)
     public static func firstInvalidOffset(in bytes: RawSpan) -> Int? {
         var offset = 0
-        while bytes.byteCount - offset >= 32 {
-            let left = bytes.littleEndian64(at: offset) | bytes.littleEndian64(at: offset + 8)
-            let right = bytes.littleEndian64(at: offset + 16) | bytes.littleEndian64(at: offset + 24)
-            guard (left | right) & highBits == 0 else { return firstInvalidOffset(in: bytes, from: offset) }
-            offset += 32
+        while bytes.byteCount &- offset >= 64 {
+            guard isASCII64(bytes, at: offset) else { return firstInvalidOffset(in: bytes, from: offset) }
+            offset &+= 64
         }
         while offset < bytes.byteCount {
             let word = paddedWord(bytes, at: offset)
@@ -19,6 +17,18 @@ public enum UTF8Validation {
             offset += 8
         }
         return nil
+    }
+
+    /// Are the 64 bytes from `offset`, which the caller knows to be there, all ASCII?
+    @inlinable
+    @inline(__always)
+    static func isASCII64(_ bytes: RawSpan, at offset: Int) -> Bool {
+        var all: UInt64 = 0
+        for word in 0..<8 {
+            // The 64 bytes are within the span, and any eight of them are a valid UInt64.
+            all |= unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8 &* word, as: UInt64.self)
+        }
+        return all & highBits == 0
     }
 
     /// Set in every byte that is not ASCII.

@@ -25,7 +25,19 @@ func fuzz(_ input: [UInt8]) {
     let whole = decodeWhole(stream, decoder)
     require(decodePieces(stream, lengths: Array(lengths), decoder) == whole, "the pieces decode otherwise")
     for packet in whole.packets { checkEncodes(packet, in: stream) }
+    checkEchoes(of: stream, whole.packets, decoder)
     if let violation = whole.violation { checkEarliest(violation, of: stream, at: whole.end, decoder) }
+}
+
+/// The run of echoes is what the packets are when they are looked at one by one.
+func checkEchoes(of stream: [UInt8], _ packets: [Range<Int>], _ decoder: PacketDecoder) {
+    let echoes = packets.prefix { packet in
+        let payload = Array(stream[packet].dropFirst(PacketFormat.headerByteCount))
+        guard case .message(let layout) = MessageDecoder.step(payload.span.bytes) else { return false }
+        return layout.kind == .echo && layout.byteCount == payload.count
+    }
+    let expected = EchoRun(packetCount: UInt64(echoes.count), byteCount: echoes.last?.upperBound ?? 0)
+    require(decoder.leadingEchoes(of: stream.span.bytes, byteCountMax: .max) == expected, "another run of echoes")
 }
 
 /// What a stream holds.
