@@ -17,6 +17,8 @@ let package = Package(
     name: "apus",
     products: [
         .library(name: "ApusWire", targets: ["ApusWire"]),
+        .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
+        .library(name: "ApusCompression", targets: ["ApusCompression"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
         .executable(name: "apus", targets: ["apus"]),
@@ -28,15 +30,34 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "CURing", path: "CShims/CURing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "CShims/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CCompression", path: "CShims/CCompression", pkgConfig: "libzstd",
+            providers: [.apt(["liblz4-dev", "libzstd-dev"])]),
 
         .target(name: "ApusWire", swiftSettings: strict),
         .target(name: "ApusReactor", dependencies: ["CURing"], swiftSettings: strict),
-        .target(name: "ApusServer", dependencies: ["ApusReactor", "ApusWire"], swiftSettings: settings),
-        .target(name: "ApusClient", dependencies: ["ApusReactor", "ApusWire"], swiftSettings: settings),
-        .target(name: "ApusLoad", dependencies: ["ApusReactor", "ApusWire", histogram], swiftSettings: settings),
+        .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: strict),
+        .target(name: "ApusCompression", dependencies: ["CCompression", "ApusWire"], swiftSettings: strict),
+        .target(
+            name: "ApusServer",
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusWire"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ApusClient",
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusWire"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ApusLoad",
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusWire", histogram],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "apus",
-            dependencies: ["ApusServer", "ApusClient", "ApusLoad", argumentParser],
+            dependencies: ["ApusServer", "ApusClient", "ApusLoad", "ApusSecurity", "ApusCompression", argumentParser],
             swiftSettings: settings
         ),
 
@@ -59,10 +80,22 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ApusSecurityTests",
+            dependencies: ["ApusSecurity", "TestSupport"],
+            resources: [.copy("Vectors")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ApusCompressionTests",
+            dependencies: ["ApusCompression", "TestSupport"],
+            resources: [.copy("Vectors")],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ApusReactorTests", dependencies: ["ApusReactor", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusServerTests",
-            dependencies: ["ApusServer", "ApusClient", "TestSupport"],
+            dependencies: ["ApusServer", "ApusClient", "ApusSecurity", "ApusCompression", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "SimulationTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),

@@ -17,7 +17,11 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CFuzzer"),
         .target(name: "FuzzSupport", dependencies: ["CFuzzer"], swiftSettings: settings),
+        .systemLibrary(name: "CCompression", pkgConfig: "libzstd"),
+        .target(name: "ApusCompression", dependencies: ["CCompression"], swiftSettings: settings),
         .target(name: "ApusWire", swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
+        .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: settings),
         .executableTarget(
             name: "FuzzDecoder",
             dependencies: ["ApusWire", "FuzzSupport"],
@@ -27,6 +31,24 @@ let package = Package(
         .executableTarget(
             name: "FuzzMessage",
             dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzDecompress",
+            dependencies: ["ApusCompression", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzHandshake",
+            dependencies: ["ApusSecurity", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzSealed",
+            dependencies: ["ApusSecurity", "FuzzSupport"],
             swiftSettings: settings,
             linkerSettings: linking
         ),
