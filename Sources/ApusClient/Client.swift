@@ -48,7 +48,8 @@ public final class Client: Sendable {
         let calls = CallQueue<Call>(countMax: configuration.waitingCallsMax)
         let arrivals = Arrivals(byteCountMax: configuration.unreadByteCountMax)
         let opening = Opening(
-            address: address, candidates: candidates, timeout: configuration.connectionTimeout, opened: opened
+            address: address, candidates: candidates, timeout: configuration.connectionTimeout, opened: opened,
+            security: configuration.security, compression: configuration.compression
         ) {
             Conversation(address: address, configuration: configuration, calls: calls, arrivals: arrivals)
         }

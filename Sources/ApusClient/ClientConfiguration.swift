@@ -1,9 +1,15 @@
 // What a client may be told. The defaults fit the servers that speak NPRO today.
 
+import ApusCompression
+import ApusSecurity
 import ApusWire
 
 public struct ClientConfiguration: Sendable {
-    /// From `connect` to a connection, over all addresses of a name.
+    /// What protects the connection; nil: nothing does. The server must be asked for the same.
+    public var security: ClientSecurity?
+    /// How payloads are packed where the handshake agrees on it; `security` must be a handshake.
+    public var compression = CompressionSettings()
+    /// From `connect` to a connection with its keys, over all addresses of a name.
     public var connectionTimeout: Duration = .seconds(5)
     /// From a request to its reply.
     ///
@@ -35,11 +41,22 @@ public struct ClientConfiguration: Sendable {
         require(
             (1...PacketFormat.payloadByteCountMax).contains(payloadByteCountMax),
             "payloadByteCountMax: 1 to \(PacketFormat.payloadByteCountMax), found \(payloadByteCountMax)")
+        problems += securityProblems
         let sensible = Duration.milliseconds(1)...Duration.seconds(86_400)
         for (name, duration) in durations where !sensible.contains(duration) {
             problems.append("\(name): 1 ms to 1 day, found \(duration)")
         }
         return problems
+    }
+
+    private var securityProblems: [String] {
+        switch security {
+        case .handshake(let settings):
+            return settings.problems() + compression.problems()
+        case .tls, nil:
+            guard !compression.algorithms.isEmpty else { return [] }
+            return ["compression: agreed on in NPRO's handshake only: use it, or leave compression out"]
+        }
     }
 
     private var durations: [(String, Duration)] {

@@ -2,12 +2,13 @@
 // loop's thread touches it.
 
 import ApusReactor
+import ApusSecurity
 
 /// A class, since it is named from several places of its one thread, and its send block must not move.
 final class ClientConnection {
-    /// connecting ──▶ open ──▶ closing ──bits clear──▶ (free)
+    /// connecting ──▶ securing (where it is protected) ──▶ open ──▶ closing ──bits clear──▶ (free)
     enum Phase {
-        case connecting, open, closing
+        case connecting, securing, open, closing
     }
 
     let line: UInt64
@@ -23,6 +24,12 @@ final class ClientConnection {
     var session: any Session
     var inbound = InboundBytes()
     var outbound = OutboundBytes()
+    /// What protects it; nil: nothing does.
+    var channel: ClientChannel?
+    /// The channel's bytes that are being sent; they stay in place until they are.
+    var flight = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// TLS's goodbye is written.
+    var isChannelFinished = false
     /// When connecting ends.
     let connectDeadline: Instant
     /// Why the last candidate would not connect.
@@ -54,6 +61,9 @@ final class ClientConnection {
     }
 
     deinit { target.deallocate() }
+
+    /// Everything that was written has left.
+    var hasSentAll: Bool { outbound.isEmpty && flight.isEmpty && (channel?.outgoingByteCount ?? 0) == 0 }
 
     var isHeldByKernel: Bool { connecting || receiving || sending || shuttingDown || closing }
 

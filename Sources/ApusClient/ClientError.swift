@@ -19,6 +19,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case unresponsive(address: String, silentFor: Duration)
     /// The server sent what is no packet or no message.
     case violation(ServerViolation, address: String)
+    /// The connection could not be protected, or is not any more, for the reason given.
+    case insecure(reason: String, address: String)
     /// The message was not sent: the peer would only close.
     case tooLarge(byteCount: Int, limit: Int)
     /// Too many calls wait for their turn.
@@ -59,7 +61,8 @@ extension ClientError {
         switch self {
         case .closedByServer, .connectionLost, .closed: true
         case .invalidAddress, .invalidConfiguration, .connectionRefused, .cannotConnect, .timeout, .unresponsive,
-            .violation, .tooLarge, .overloaded, .unreadMessages, .cancelled, .tooManyClients, .hostNotFit: false
+            .violation, .insecure, .tooLarge, .overloaded, .unreadMessages, .cancelled, .tooManyClients, .hostNotFit:
+            false
         }
     }
 }
@@ -82,6 +85,7 @@ extension ClientError: CustomStringConvertible {
             "\(address) sent nothing for \(duration), not even answers to pings: its host or the network is gone; "
                 + "connect again."
         case .violation(let violation, let address): "\(address) does not speak the protocol: \(violation)."
+        case .insecure(let reason, let address): "The connection to \(address) is not secure: \(reason)."
         case .tooLarge(let byteCount, let limit):
             "The message takes \(byteCount) bytes and a payload at most \(limit): send it in parts."
         case .overloaded(let limit):

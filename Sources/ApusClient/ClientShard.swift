@@ -2,6 +2,7 @@
 // bytes and time; what they mean is the sessions' business.
 
 import ApusReactor
+import ApusSecurity
 
 struct ClientShard: ~Copyable {
     private var ring: Ring
@@ -13,6 +14,7 @@ struct ClientShard: ~Copyable {
     private var generations: [UInt32] = []
     private var freeSlots: [UInt32] = []
     private var slots: [UInt64: UInt32] = [:]
+    private var channels = ChannelCache()
     /// Connections that something happened to in this turn, each once.
     private var touched: [ClientConnection] = []
 
@@ -125,6 +127,17 @@ extension ClientShard {
         touch(connection)
         guard connection.phase == .connecting else { return }
         guard completion.result == 0 else { return refused(connection, errno: -completion.result) }
+        guard let security = connection.opening.security else { return begin(connection) }
+        do throws(ClientError) {
+            connection.channel = try channels.open(security, connection.opening)
+            connection.phase = .securing
+        } catch {
+            end(connection, error)
+        }
+    }
+
+    /// The connection stands, with its keys if it needs any.
+    private mutating func begin(_ connection: ClientConnection) {
         guard connection.opening.opened.settle(.success(())) else { return end(connection, .cancelled) }
         connection.phase = .open
         connection.session.opened(at: ring.now)
@@ -153,10 +166,11 @@ extension ClientShard {
         guard let connection = connection(for: completion.token) else { return }
         touch(connection)
         if !completion.hasMore { connection.receiving = false }
-        guard connection.phase == .open else { return }
+        guard connection.phase == .open || connection.phase == .securing else { return }
         do throws(ClientError) {
             if let lease = completion.lease {
-                try receive(RawSpan(_unsafeStart: lease.start, byteCount: Int(lease.byteCount)), connection)
+                try receive(
+                    UnsafeMutableRawBufferPointer(start: lease.start, count: Int(lease.byteCount)), connection)
             } else {
                 try receivedNothing(completion.result, connection)
             }
@@ -165,14 +179,49 @@ extension ClientShard {
         }
     }
 
-    private func receive(_ bytes: RawSpan, _ connection: ClientConnection) throws(ClientError) {
-        let now = ring.now
+    private mutating func receive(
+        _ wire: UnsafeMutableRawBufferPointer, _ connection: ClientConnection
+    ) throws(ClientError) {
+        guard let channel = connection.channel else {
+            return try ClientShard.receive(
+                plain: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(wire)), connection, at: ring.now)
+        }
+        var failure: ClientError?
+        do throws(ChannelFailure) {
+            let now = ring.now
+            try channel.receive(wire) { plain in
+                if failure == nil { failure = ClientShard.receive(plain: plain, connection, at: now) }
+            }
+        } catch {
+            // The last word, an alert, is sent if the kernel takes it.
+            throw .insecure(reason: error.description, address: connection.opening.address)
+        }
+        if let failure { throw failure }
+        if connection.phase == .securing, channel.isReady { begin(connection) }
+        if channel.isClosedByPeer { try receivedNothing(0, connection) }
+    }
+
+    private static func receive(
+        plain: UnsafeRawBufferPointer, _ connection: ClientConnection, at now: Instant
+    ) -> ClientError? {
+        do throws(ClientError) {
+            try receive(plain: RawSpan(_unsafeBytes: plain), connection, at: now)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func receive(
+        plain bytes: RawSpan, _ connection: ClientConnection, at now: Instant
+    ) throws(ClientError) {
         try connection.inbound.take(bytes) { (bytes) throws(ClientError) in
             try connection.session.receive(bytes, at: now)
         }
     }
 
     private func receivedNothing(_ result: Int32, _ connection: ClientConnection) throws(ClientError) {
+        if connection.phase == .securing { throw unsecured(connection) }
         switch ReceiveError(result) {
         case .finished: throw connection.session.reasonToEnd(isInsidePacket: !connection.inbound.isEmpty)
         // Armed again at the end of the turn, when leases have been recycled.
@@ -185,12 +234,25 @@ extension ClientShard {
         guard let connection = connection(for: completion.token) else { return }
         connection.sending = false
         touch(connection)
-        guard completion.result < 0 else { return connection.outbound.sent(Int(completion.result)) }
+        guard completion.result < 0 else { return sent(Int(completion.result), connection) }
         switch SendError(completion.result) {
         case .interrupted: break
         // The receive tells why the connection ended, after everything that came before the end.
         case .reset, .failed: connection.isShutDown = true
         }
+    }
+
+    private func sent(_ byteCount: Int, _ connection: ClientConnection) {
+        guard connection.channel != nil else { return connection.outbound.sent(byteCount) }
+        connection.flight = UnsafeRawBufferPointer(rebasing: connection.flight.dropFirst(byteCount))
+    }
+
+    /// The server went away before there were keys: it tells nobody why.
+    private func unsecured(_ connection: ClientConnection) -> ClientError {
+        .insecure(
+            reason: "the server ended the handshake: it asks for another security, or refuses this client's version, "
+                + "key, certificate or clock; the server's log and metrics say which",
+            address: connection.opening.address)
     }
 
     private mutating func wasShutDown(_ completion: Completion) {
@@ -207,32 +269,71 @@ extension ClientShard {
         connection.isTouched = false
         switch connection.phase {
         case .connecting: break
+        case .securing: settleSecuring(connection)
         case .open: settleOpen(connection)
         case .closing: settleClosing(connection)
         }
     }
 
+    private mutating func settleSecuring(_ connection: ClientConnection) {
+        guard let descriptor = connection.descriptor else { return }
+        send(connection, descriptor)
+        receive(connection, descriptor)
+    }
+
+    private mutating func receive(_ connection: ClientConnection, _ descriptor: Descriptor) {
+        guard !connection.receiving else { return }
+        connection.receiving = true
+        ring.receive(from: descriptor, token: connection.token(.receive))
+    }
+
     private mutating func settleOpen(_ connection: ClientConnection) {
         guard let descriptor = connection.descriptor else { return }
         connection.session.write(into: &connection.outbound, at: ring.now)
-        send(connection, descriptor)
-        if !connection.receiving {
-            connection.receiving = true
-            ring.receive(from: descriptor, token: connection.token(.receive))
+        do throws(ClientError) {
+            try seal(connection)
+        } catch {
+            return end(connection, error)
         }
-        if connection.session.isFinished, connection.outbound.isEmpty, !connection.isShutDown {
+        send(connection, descriptor)
+        receive(connection, descriptor)
+        if connection.session.isFinished, connection.hasSentAll, !connection.isShutDown {
             (connection.isShutDown, connection.shuttingDown) = (true, true)
             ring.shutdownWrite(descriptor, token: connection.token(.shutdown))
         }
         timers.schedule(connection.slot, at: connection.session.deadline)
     }
 
+    /// What the session wrote becomes bytes of the wire; TLS says goodbye behind the last of them.
+    private func seal(_ connection: ClientConnection) throws(ClientError) {
+        guard let channel = connection.channel else { return }
+        let packets = connection.outbound.takeGathered()
+        do throws(ChannelFailure) {
+            if !packets.isEmpty { try channel.send(packets) }
+        } catch {
+            throw .insecure(reason: error.description, address: connection.opening.address)
+        }
+        if connection.session.isFinished, !connection.isChannelFinished {
+            connection.isChannelFinished = true
+            channel.finish()
+        }
+    }
+
     private mutating func send(_ connection: ClientConnection, _ descriptor: Descriptor) {
         guard !connection.sending, !connection.isShutDown else { return }
-        let bytes = connection.outbound.nextSend()
+        let bytes = nextSend(of: connection)
         guard !bytes.isEmpty else { return }
         connection.sending = true
         ring.send(bytes, to: descriptor, token: connection.token(.send))
+    }
+
+    private func nextSend(of connection: ClientConnection) -> UnsafeRawBufferPointer {
+        guard let channel = connection.channel else { return connection.outbound.nextSend() }
+        if connection.flight.isEmpty {
+            channel.releaseMemory()
+            connection.flight = channel.takeOutgoing()
+        }
+        return UnsafeRawBufferPointer(rebasing: connection.flight.prefix(OutboundBytes.gatheredByteCountMax))
     }
 
     private mutating func expire(_ slot: UInt32) {
@@ -240,7 +341,7 @@ extension ClientShard {
         touch(connection)
         switch connection.phase {
         case .closing: break
-        case .connecting:
+        case .connecting, .securing:
             guard connection.connectDeadline <= ring.now else {
                 return timers.schedule(slot, at: connection.connectDeadline)
             }
@@ -304,6 +405,7 @@ extension ClientShard {
 
     private mutating func free(_ connection: ClientConnection) {
         let slot = Int(connection.slot)
+        channels.keep(connection)
         connections[slot] = nil
         // Wraps at 24 bits: a completion would have to be 16 million tenants late to match.
         generations[slot] = (generations[slot] &+ 1) & Token.generationMask

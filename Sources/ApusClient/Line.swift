@@ -1,6 +1,8 @@
 // One connection of the loop, as other threads name it: they can ask the loop to look after it, and to end it.
 
+import ApusCompression
 import ApusReactor
+import ApusSecurity
 
 struct Line: Sendable {
     private let loop: ClientLoop
@@ -27,6 +29,8 @@ struct Opening: Sendable {
     /// For all of them together.
     let timeout: Duration
     let opened: Waiter<Void>
+    let security: ClientSecurity?
+    let compression: CompressionSettings
     /// Called once, on the loop's thread, where the session stays.
     let makeSession: @Sendable () -> any Session
 }

@@ -21,6 +21,13 @@ struct OutboundBytes: ~Copyable {
     var isEmpty: Bool { gathered.isEmpty && blockByteCount == 0 }
     var isFull: Bool { gathered.count >= OutboundBytes.gatheredByteCountMax }
 
+    /// What has gathered, to be sealed and sent by somebody else.
+    mutating func takeGathered() -> [UInt8] {
+        var taken: [UInt8] = []
+        swap(&taken, &gathered)
+        return taken
+    }
+
     mutating func append(_ bytes: [UInt8]) { gathered.append(contentsOf: bytes) }
 
     /// The bytes to send now; empty when there are none. They stay in place until `sent`, so call it when no send is in

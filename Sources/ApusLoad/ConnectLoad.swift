@@ -1,6 +1,7 @@
 // Connections that come, exchange one PING for one PONG, and go, on the calling thread.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 package struct ConnectLoad: ~Copyable {
@@ -16,6 +17,16 @@ package struct ConnectLoad: ~Copyable {
     /// Where the kernel reads the address while it connects.
     private let target: UnsafeMutablePointer<SocketAddress>
     private var sources: SourceAddresses
+    /// Nil: connections are plain.
+    private let channels: ClientChannels?
+    /// By exchange; nil: plain, or not connected.
+    private let open: UnsafeMutablePointer<ClientChannel?>
+    /// What the latest connection's server gave it; the next ones go on from there.
+    private var resumption: TLSResumption?
+    private var channelFailure: ChannelFailure?
+    /// Resumptions offered and taken, in the measured time.
+    private var offered = 0
+    private var resumed = 0
     private let ping = PacketCopies(of: .ping, count: 1)
     private let pong = PacketCopies(of: .pong, count: 1)
     private var interval: MeasuredInterval
@@ -50,12 +61,15 @@ package struct ConnectLoad: ~Copyable {
     }
 
     private init(_ configuration: ConnectLoadConfiguration) throws(LoadError) {
+        let channels = try ClientChannels.forLoad(configuration.security)
         let opened = try Ring.forLoad(
             connections: configuration.concurrency, burstByteCount: 0, tier: configuration.tier)
-        interval = try MeasuredInterval(
+        let interval = try MeasuredInterval(
             warmup: Nanoseconds(seconds: configuration.warmupSeconds),
             duration: Nanoseconds(seconds: configuration.seconds),
             serverPID: configuration.serverPID, at: opened.now)
+        self.channels = channels
+        self.interval = interval
         clock = ProgressClock(at: opened.now)
         restUntil = opened.now
         ring = opened
@@ -63,6 +77,8 @@ package struct ConnectLoad: ~Copyable {
         self.configuration = configuration
         exchanges = .allocate(capacity: configuration.concurrency)
         exchanges.initialize(repeating: Exchange(), count: configuration.concurrency)
+        open = .allocate(capacity: configuration.concurrency)
+        open.initialize(repeating: nil, count: configuration.concurrency)
         touched = .allocate(capacity: configuration.concurrency)
         target = .allocate(capacity: 1)
         target.initialize(to: configuration.address)
@@ -70,12 +86,15 @@ package struct ConnectLoad: ~Copyable {
 
     deinit {
         exchanges.deallocate()
+        open.deinitialize(count: configuration.concurrency)
+        open.deallocate()
         touched.deallocate()
         target.deallocate()
     }
 
     /// Why there is nothing to report.
     private var reason: LoadError {
+        if let channelFailure { return .insecure(channelFailure.description) }
         if errors.closed > 0 { return .closed(configuration.address) }
         if connectResult != 0 { return .unconnected(configuration.address, errno: -connectResult) }
         return .noReply(configuration.address, seconds: interval.seconds)
@@ -98,6 +117,9 @@ private struct Exchange: BitwiseCopyable {
     var sending = false
     var cancelling = false
     var isAsked = false
+    /// The channel's bytes that are being sent.
+    var flight = UnsafeRawBufferPointer(start: nil, count: 0)
+    var hasOffered = false
     var reader = ReplyReader()
     var begun = Instant.never
 }
@@ -231,6 +253,7 @@ extension ConnectLoad {
         touch(index)
         if result == 0 {
             exchanges[index].state = isStopping ? .leaving : .exchanging
+            if !isStopping, !secure(index) { fail(.tls(.outOfMemory), index) }
             return
         }
         ring.closeNow(exchanges[index].socket)
@@ -253,6 +276,7 @@ extension ConnectLoad {
             exchanges[index].receiving = true
             ring.receive(from: exchanges[index].socket, token: token(.receive, index))
         }
+        if let channel = open[index] { return exchange(by: channel, index) }
         if !exchanges[index].isAsked {
             exchanges[index].isAsked = true
             exchanges[index].sending = true
@@ -263,6 +287,12 @@ extension ConnectLoad {
     private mutating func sent(_ result: Int32, _ index: Int) {
         exchanges[index].sending = false
         touch(index)
+        if open[index] != nil {
+            guard result >= 0 else { return lose(index) }
+            let rest = exchanges[index].flight.dropFirst(Int(result))
+            exchanges[index].flight = UnsafeRawBufferPointer(rebasing: rest)
+            return
+        }
         // A new connection takes the few bytes of a PING whole; where it does not, it has ended.
         if result != ping.run.byteCount { lose(index) }
     }
@@ -271,8 +301,13 @@ extension ConnectLoad {
         touch(index)
         if !completion.hasMore { exchanges[index].receiving = false }
         guard let lease = completion.lease else { return receivedNothing(completion.result, index) }
-        let bytes = UnsafeRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
-        let reading = exchanges[index].reader.read(bytes, expecting: pong.run)
+        let bytes = UnsafeMutableRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
+        let reading =
+            if let channel = open[index] {
+                read(bytes, channel, index)
+            } else {
+                exchanges[index].reader.read(UnsafeRawBufferPointer(bytes), expecting: pong.run)
+            }
         ring.recycle(lease)
         guard exchanges[index].state == .exchanging else { return }
         // A server's PING would be answered by a connection that stays.
@@ -288,6 +323,7 @@ extension ConnectLoad {
         exchanges[index].state = .leaving
         completed += 1
         clock.add(1)
+        if let channel = open[index] { noteResumption(of: channel, index) }
         guard interval.phase == .measured else { return }
         measured += 1
         latency.record(ring.now - exchanges[index].begun, count: 1)
@@ -320,7 +356,71 @@ extension ConnectLoad {
 
     private mutating func closed(_ index: Int) {
         exchanges[index].state = .free
+        open[index] = nil
         touch(index)
+    }
+}
+
+// MARK: Protected connections
+
+extension ConnectLoad {
+    /// False: OpenSSL has no memory for a channel.
+    private mutating func secure(_ index: Int) -> Bool {
+        guard let channels else { return true }
+        let offer = configuration.resumes ? resumption : nil
+        exchanges[index].hasOffered = offer != nil
+        do throws(TLSConfigurationError) {
+            open[index] = try channels.open(wallMilliseconds: WallClock.milliseconds(), resuming: offer)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private mutating func exchange(by channel: ClientChannel, _ index: Int) {
+        guard !exchanges[index].sending else { return }
+        if exchanges[index].flight.isEmpty {
+            if channel.isReady, !exchanges[index].isAsked {
+                exchanges[index].isAsked = true
+                do throws(ChannelFailure) {
+                    try channel.send(ping.run.prefix(1))
+                } catch {
+                    return fail(error, index)
+                }
+            }
+            exchanges[index].flight = channel.takeOutgoing()
+        }
+        guard !exchanges[index].flight.isEmpty else { return }
+        exchanges[index].sending = true
+        ring.send(exchanges[index].flight, to: exchanges[index].socket, token: token(.send, index))
+    }
+
+    private mutating func read(
+        _ wire: UnsafeMutableRawBufferPointer, _ channel: ClientChannel, _ index: Int
+    ) -> Reading {
+        var reading = Reading()
+        let (exchange, expected) = (exchanges + index, pong.run)
+        do throws(ChannelFailure) {
+            try channel.receive(wire) { plain in
+                reading.add(exchange.pointee.reader.read(plain, expecting: expected))
+            }
+        } catch {
+            fail(error, index)
+        }
+        return reading
+    }
+
+    private mutating func fail(_ failure: ChannelFailure, _ index: Int) {
+        channelFailure = failure
+        lose(index)
+    }
+
+    private mutating func noteResumption(of channel: ClientChannel, _ index: Int) {
+        guard configuration.resumes else { return }
+        if let fresh = channel.resumption() { resumption = fresh }
+        guard interval.phase == .measured, exchanges[index].hasOffered else { return }
+        offered += 1
+        if channel.agreement?.isResumed == true { resumed += 1 }
     }
 }
 
@@ -338,6 +438,8 @@ extension ConnectLoad {
             address: "\(configuration.address)",
             connections: measured,
             concurrency: configuration.concurrency,
+            resumptionsOffered: offered,
+            resumed: resumed,
             connectionsPerSecond: Double(measured) / interval.seconds,
             seconds: interval.seconds,
             errors: errors,

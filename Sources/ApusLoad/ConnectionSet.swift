@@ -2,6 +2,7 @@
 // pulled (`next`), and knows neither when requests are due nor what a latency is.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 /// Replies that arrived together on one connection.
@@ -22,6 +23,8 @@ struct ConnectionSet: ~Copyable {
     var connecting = 0
     var started = 0
     var openCount = 0
+    /// Why the last channel failed; nil when none did.
+    var channelFailure: ChannelFailure?
     /// Why the last connect failed; zero when none did.
     var connectResult: Int32 = 0
 
@@ -34,6 +37,10 @@ struct ConnectionSet: ~Copyable {
     let target: UnsafeMutablePointer<SocketAddress>
     var sources: SourceAddresses
     let requests: EchoRequests
+    /// Nil: connections are plain.
+    private let channels: ClientChannels?
+    /// By connection; nil: plain, or not connected yet.
+    private let open: UnsafeMutablePointer<ClientChannel?>
     private let pongs: PacketCopies
     var stamps: SendStamps
 
@@ -42,10 +49,12 @@ struct ConnectionSet: ~Copyable {
     ///   - requests: those of `count` connections.
     init(
         to address: SocketAddress, count: Int, from sources: SourceAddresses, requests: consuming EchoRequests,
-        outstandingMax: Int, tier: RingTier
+        outstandingMax: Int, security: ClientSecurity?, tier: RingTier
     ) throws(LoadError) {
         try ConnectionSet.raiseDescriptors(for: count)
+        let channels = try ClientChannels.forLoad(security)
         ring = try Ring.forLoad(connections: count, burstByteCount: requests.runByteCount, tier: tier)
+        self.channels = channels
         self.address = address
         self.count = count
         self.sources = sources
@@ -54,6 +63,8 @@ struct ConnectionSet: ~Copyable {
         pongs = PacketCopies(of: .pong, count: 16)
         connections = .allocate(capacity: count)
         connections.initialize(repeating: LoadConnection(), count: count)
+        open = .allocate(capacity: count)
+        open.initialize(repeating: nil, count: count)
         touched = .allocate(capacity: count)
         target = .allocate(capacity: 1)
         target.initialize(to: address)
@@ -64,6 +75,8 @@ struct ConnectionSet: ~Copyable {
     deinit {
         for index in 0..<started where connections[index].isOpen { ring.closeNow(connections[index].socket) }
         connections.deallocate()
+        open.deinitialize(count: count)
+        open.deallocate()
         touched.deallocate()
         target.deallocate()
     }
@@ -76,6 +89,18 @@ struct ConnectionSet: ~Copyable {
     }
 
     var now: Instant { ring.now }
+
+    var isProtected: Bool { channels != nil }
+
+    /// Begin the handshake of a connection that stands. False: OpenSSL has no memory for it.
+    mutating func secure(_ index: Int) -> Bool {
+        do throws(TLSConfigurationError) {
+            open[index] = try channels?.open(wallMilliseconds: WallClock.milliseconds())
+            return true
+        } catch {
+            return false
+        }
+    }
 
     mutating func refreshNow() { ring.refreshNow() }
 
@@ -136,7 +161,7 @@ extension ConnectionSet {
     private mutating func settle(_ index: Int) {
         connections[index].isTouched = false
         switch connections[index].state {
-        case .open:
+        case .open, .securing:
             if !connections[index].receiving { receive(index) }
             if !connections[index].sending { sendNext(index) }
         case .closing: settleClosing(index)
@@ -181,10 +206,35 @@ extension ConnectionSet {
             receivedNothing(completion.result, index)
             return nil
         }
-        let bytes = UnsafeRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
-        let reading = connections[index].reader.read(bytes, expecting: requests[index])
+        let bytes = UnsafeMutableRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
+        let reading =
+            if let channel = open[index] {
+                read(bytes, channel, index)
+            } else {
+                connections[index].reader.read(UnsafeRawBufferPointer(bytes), expecting: requests[index])
+            }
         ring.recycle(lease)
         return arrival(of: reading, index)
+    }
+
+    /// What the channel makes of the bytes. A channel that fails is broken.
+    private mutating func read(
+        _ wire: UnsafeMutableRawBufferPointer, _ channel: ClientChannel, _ index: Int
+    ) -> Reading {
+        var reading = Reading()
+        let (connection, expected) = (connections + index, requests[index])
+        do throws(ChannelFailure) {
+            try channel.receive(wire) { plain in
+                reading.add(connection.pointee.reader.read(plain, expecting: expected))
+            }
+        } catch {
+            channelFailure = error
+            reading.isBroken = true
+        }
+        if channel.isReady, connections[index].state == .securing { opened(index) }
+        // Whatever it wants said.
+        if channel.outgoingByteCount > 0 { touch(index) }
+        return reading
     }
 
     @inline(__always)
@@ -220,16 +270,19 @@ extension ConnectionSet {
 
     /// The server ended the connection, or it broke.
     private mutating func lose(_ index: Int) {
-        guard connections[index].state == .open else { return }
+        guard connections[index].state == .open || connections[index].state == .securing else { return }
         errors.closed += 1
         end(index)
     }
 
     /// No more of this connection.
     mutating func end(_ index: Int) {
-        guard connections[index].state == .open else { return }
+        switch connections[index].state {
+        case .open: openCount -= 1
+        case .securing: connecting -= 1
+        case .unopened, .connecting, .closing, .closed: return
+        }
         connections[index].state = .closing
-        openCount -= 1
         touch(index)
     }
 }
@@ -240,6 +293,7 @@ extension ConnectionSet {
     @inline(__always)
     private mutating func sendNext(_ index: Int) {
         if connections[index].flight.isEmpty { board(index) }
+        if let channel = open[index] { boardSealed(channel, index) }
         let flight = connections[index].flight
         guard !flight.isEmpty else { return }
         let part = UnsafeRawBufferPointer(rebasing: flight.prefix(EchoRequests.sendByteCountMax))
@@ -250,6 +304,7 @@ extension ConnectionSet {
     /// Choose what goes out next: PONGs first, for a server that waits for one may close.
     @inline(__always)
     private mutating func board(_ index: Int) {
+        guard connections[index].state == .open else { return }
         if connections[index].owedPongs > 0 { return boardPongs(index) }
         let count = min(connections[index].owed, requests.countPerSend)
         guard count > 0 else { return }
@@ -257,6 +312,20 @@ extension ConnectionSet {
         connections[index].outstanding += count
         connections[index].flight = requests[index].prefix(count)
         stamps.add(Stamp(sentAt: ring.now, count: count), to: index)
+    }
+
+    /// What was boarded is sealed, behind what the channel itself has to say.
+    @inline(never)
+    private mutating func boardSealed(_ channel: ClientChannel, _ index: Int) {
+        if connections[index].isSealed { return }
+        do throws(ChannelFailure) {
+            if !connections[index].flight.isEmpty { try channel.send(connections[index].flight) }
+        } catch {
+            channelFailure = error
+            return lose(index)
+        }
+        connections[index].flight = channel.takeOutgoing()
+        connections[index].isSealed = !connections[index].flight.isEmpty
     }
 
     @inline(never)
@@ -273,10 +342,12 @@ extension ConnectionSet {
         if completion.result >= 0 {
             let rest = connections[index].flight.dropFirst(Int(completion.result))
             connections[index].flight = UnsafeRawBufferPointer(rebasing: rest)
+            if rest.isEmpty { connections[index].isSealed = false }
         } else {
             sendFailed(completion.result, index)
         }
-        if connections[index].hasToSend || connections[index].state == .closing { touch(index) }
+        let isSpeaking = (open[index]?.outgoingByteCount ?? 0) > 0
+        if connections[index].hasToSend || isSpeaking || connections[index].state == .closing { touch(index) }
     }
 
     private mutating func sendFailed(_ result: Int32, _ index: Int) {

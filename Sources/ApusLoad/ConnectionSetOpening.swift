@@ -22,6 +22,7 @@ extension ConnectionSet {
             flush()
             if connecting < before { deadline = now + ConnectionSet.patience }
             guard now < deadline else { throw .connectTimeout(address, seconds: ConnectionSet.patience.seconds) }
+            if openCount == 0, connecting == 0, let channelFailure { throw .insecure(channelFailure.description) }
             let isHopeless = connecting == 0 && started == target || ConnectError(connectResult) == .refused
             if openCount == 0, connectResult != 0, isHopeless { throw connectError }
         }
@@ -46,8 +47,23 @@ extension ConnectionSet {
 
     mutating func connected(_ completion: Completion) {
         let index = Int(completion.token.slot)
+        guard completion.result == 0 else {
+            connecting -= 1
+            return connectFailed(completion.result, index)
+        }
+        touch(index)
+        guard isProtected else { return opened(index) }
+        connections[index].state = .securing
+        if !secure(index) {
+            channelFailure = .tls(.outOfMemory)
+            errors.connect += 1
+            end(index)
+        }
+    }
+
+    /// It may ask.
+    mutating func opened(_ index: Int) {
         connecting -= 1
-        guard completion.result == 0 else { return connectFailed(completion.result, index) }
         connections[index].state = .open
         openCount += 1
         touch(index)

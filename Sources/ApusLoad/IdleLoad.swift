@@ -32,7 +32,7 @@ package struct IdleLoad: ~Copyable {
             from: SourceAddresses(for: configuration.address),
             requests: EchoRequests(
                 connections: configuration.connections, textByteCount: IdleLoad.textByteCount, countPerSendMax: 1),
-            outstandingMax: 0, tier: configuration.tier)
+            outstandingMax: 0, security: configuration.security, tier: configuration.tier)
     }
 
     /// The server's memory while so many connections are idle.

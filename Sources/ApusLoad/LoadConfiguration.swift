@@ -1,6 +1,7 @@
 // What a run is told: where, how many, how long. It knows nothing of flags and texts; the command parses those.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 /// Echo requests over connections that stay.
@@ -22,6 +23,8 @@ package struct PacketLoadConfiguration: Sendable {
     package var drainSeconds = 1.0
     /// The process whose processor time is read; nil: none is.
     package var serverPID: Int32?
+    /// What protects the connections; nil: nothing does.
+    package var security: ClientSecurity?
     package var tier = RingTier.newest
 
     package init(address: SocketAddress) { self.address = address }
@@ -49,6 +52,9 @@ package struct ConnectLoadConfiguration: Sendable {
     package var seconds = 10.0
     package var warmupSeconds = 0.5
     package var serverPID: Int32?
+    package var security: ClientSecurity?
+    /// TLS: each connection goes on from the session of an earlier one, where there is one.
+    package var resumes = false
     package var tier = RingTier.newest
 
     package init(address: SocketAddress) { self.address = address }
@@ -69,6 +75,7 @@ package struct IdleLoadConfiguration: Sendable {
     /// How long the server is left alone before each reading.
     package var settleSeconds = 1.0
     package var serverPID: Int32
+    package var security: ClientSecurity?
     package var tier = RingTier.newest
 
     package init(address: SocketAddress, serverPID: Int32) {

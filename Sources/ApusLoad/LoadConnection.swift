@@ -4,9 +4,9 @@ import ApusReactor
 
 /// The states, in the order in which they are passed; a connect that fails goes straight to the last.
 ///
-///     unopened ──▶ connecting ──▶ open ──peer's FIN, an error, or our own end──▶ closing ──bits clear──▶ closed
+///     unopened ──▶ connecting ──▶ (securing) ──▶ open ──peer's FIN, an error, us──▶ closing ──bits clear──▶ closed
 enum LoadConnectionState: UInt8 {
-    case unopened, connecting, open, closing, closed
+    case unopened, connecting, securing, open, closing, closed
 }
 
 struct LoadConnection: BitwiseCopyable {
@@ -30,13 +30,17 @@ struct LoadConnection: BitwiseCopyable {
     var answered = 0
     /// PINGs of the server's to answer.
     var owedPongs = 0
-    /// What is being sent: a rest, after a short send. It lies in the set's requests or PONGs, which live longer.
+    /// What is being sent: a rest, after a short send. It lies in the set's requests or PONGs, which live longer,
+    /// or in the connection's channel, which keeps it in place until it hands out the next.
     var flight = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    /// `flight` is the channel's.
+    var isSealed = false
 
     /// The socket is ours to close.
     var isOpen: Bool {
         switch state {
-        case .connecting, .open, .closing: true
+        case .connecting, .securing, .open, .closing: true
         case .unopened, .closed: false
         }
     }

@@ -15,6 +15,8 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
     case connectTimeout(SocketAddress, seconds: Double)
     /// The server ended every connection before anything could be measured.
     case closed(SocketAddress)
+    /// A connection could not be protected, for the reason given.
+    case insecure(String)
     case noReply(SocketAddress, seconds: Double)
     /// Its processor time and memory were asked for.
     case server(ProcessUnreadable)
@@ -38,8 +40,9 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
             "No connection to \(address) was made in \(seconds) s: "
                 + "is that the right address, and does a firewall drop packets?"
         case .closed(let address):
-            "The server at \(address) closed every connection: does it speak the plain packet protocol "
-                + "(--security none), and does it allow this many connections (--max-connections)?"
+            "The server at \(address) closed every connection: does it speak what --security says here, "
+                + "and does it allow this many connections (--max-connections)?"
+        case .insecure(let reason): "A connection is not secure: \(reason)"
         case .noReply(let address, let seconds):
             "The server at \(address) accepted and did not answer in \(seconds) s: does it speak the packet protocol?"
         case .server(let reason): "The server's process: \(reason)"

@@ -167,6 +167,9 @@ package struct ConnectReport: Equatable, Sendable {
     /// Connections that exchanged a PING for a PONG in the measured time.
     package var connections: Int
     package var concurrency: Int
+    /// TLS sessions that were offered to go on from, and how many of them did.
+    package var resumptionsOffered: Int
+    package var resumed: Int
     package var connectionsPerSecond: Double
     package var seconds: Double
     package var errors: ConnectErrors
@@ -196,6 +199,8 @@ extension ConnectReport: Encodable {
     enum CodingKeys: String, CodingKey {
         case kind, address, connections, concurrency
         case connectionsPerSecond = "connections_per_second"
+        case resumptionsOffered = "resumptions_offered"
+        case resumed
         case seconds, errors
         case latency = "latency_us"
         case generator, server
@@ -208,6 +213,8 @@ extension ConnectReport: Encodable {
         try container.encode(address, forKey: .address)
         try container.encode(connections, forKey: .connections)
         try container.encode(concurrency, forKey: .concurrency)
+        try container.encode(resumptionsOffered, forKey: .resumptionsOffered)
+        try container.encode(resumed, forKey: .resumed)
         try container.encode(connectionsPerSecond, forKey: .connectionsPerSecond)
         try container.encode(seconds, forKey: .seconds)
         try container.encode(errors, forKey: .errors)

@@ -44,7 +44,8 @@ package struct PacketLoad: ~Copyable {
             countPerSendMax: isOpen ? LoadLimits.depth : configuration.depth)
         var opened = try ConnectionSet(
             to: configuration.address, count: configuration.connections, from: .unbound, requests: requests,
-            outstandingMax: isOpen ? 0 : configuration.depth, tier: configuration.tier)
+            outstandingMax: isOpen ? 0 : configuration.depth, security: configuration.security,
+            tier: configuration.tier)
         try opened.open(upTo: configuration.connections)
         interval = try MeasuredInterval(
             warmup: Nanoseconds(seconds: configuration.warmupSeconds),

@@ -10,6 +10,14 @@ struct Reading: BitwiseCopyable, Equatable {
     var pings = 0
     /// What follows is no packet; the connection is of no more use.
     var isBroken = false
+
+    /// What the bytes behind it were.
+    mutating func add(_ next: Reading) {
+        replies += next.replies
+        wrong += next.wrong
+        pings += next.pings
+        isBroken = isBroken || next.isBroken
+    }
 }
 
 struct ReplyReader: BitwiseCopyable {

@@ -77,6 +77,23 @@ extension SocketAddress {
         }
     }
 
+    /// Equal for peers that share what one host may have: those of an IPv4 address, of an IPv6 network of 64 bits, of
+    /// any UNIX socket. Seeded anew in every process, so that nobody can choose addresses that share it.
+    package var hostKey: UInt64 {
+        var hasher = Hasher()
+        switch family {
+        case .ipv4: hasher.combine(view(as: sockaddr_in.self).sin_addr.s_addr)
+        case .ipv6:
+            unsafe withUnsafeBytes(of: view(as: sockaddr_in6.self).sin6_addr) { bytes in
+                // An IPv4 address in an IPv6 one has its own bytes at the end.
+                let isMapped = unsafe bytes.prefix(10).allSatisfy { $0 == 0 }
+                unsafe hasher.combine(bytes: .init(rebasing: bytes.prefix(isMapped ? 16 : 8)))
+            }
+        case .unix, nil: break
+        }
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
     /// The same host at another port; a UNIX path stays what it is.
     package func with(port: UInt16) -> SocketAddress {
         switch family {

@@ -33,6 +33,9 @@ package func peerAddress(of socket: Descriptor) -> SocketAddress? {
     unsafe SocketAddress(filledBy: { unsafe getpeername(socket.number, $0, &$1) })
 }
 
+/// `SocketAddress.hostKey` of the peer; that of no address when the socket is not connected any more.
+package func peerHostKey(of socket: Descriptor) -> UInt64 { peerAddress(of: socket)?.hostKey ?? 0 }
+
 package func localAddress(of socket: Descriptor) -> SocketAddress? {
     unsafe SocketAddress(filledBy: { unsafe getsockname(socket.number, $0, &$1) })
 }

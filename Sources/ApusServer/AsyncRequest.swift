@@ -2,6 +2,7 @@
 // of the server that makes tasks; the loop itself never waits for one.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 /// What other threads tell a shard.
@@ -12,6 +13,8 @@ package enum ShardEvent: Sendable {
     /// The handler's reply is longer than a packet can be: the connection ends.
     case asyncReplyTooLarge(ConnectionToken, sequence: UInt32, byteCount: Int)
     case push(ConnectionToken, packet: [UInt8])
+    /// New connections of this listener get this certificate and what belongs to it.
+    case replaceTLS(listener: Int, TLSMaterial)
     /// Finish what is under way; force what is left after so long.
     case drain(Nanoseconds)
     case stop

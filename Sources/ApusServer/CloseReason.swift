@@ -37,6 +37,22 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case stopped
     /// The kernel reported an error that has no reason of its own.
     case ioError
+    /// No keys were agreed on in time.
+    case handshakeTimeout
+    /// NPRO's handshake was refused; `ServerMetrics.handshakeRefusals` says why.
+    case handshakeRefused
+    /// A TLS handshake failed; `ServerMetrics.tlsFailures` says why.
+    case tlsHandshake
+    /// A TLS connection broke after its handshake; `ServerMetrics.tlsFailures` says why.
+    case tlsBroken
+    /// A sealed packet was not opened: changed on the way, or sealed with another key.
+    case sealTampered
+    /// A sealed packet came a second time, or behind a later one.
+    case sealReplayed
+    /// A packet that we sealed came back to us.
+    case sealReflected
+    /// A packed payload is malformed, or larger than it may be when it is unpacked.
+    case decompression
 
     /// The name in metrics and logs.
     public var label: String {
@@ -61,6 +77,14 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .drainForced: "drain_forced"
         case .stopped: "stopped"
         case .ioError: "io_error"
+        case .handshakeTimeout: "handshake_timeout"
+        case .handshakeRefused: "handshake_refused"
+        case .tlsHandshake: "tls_handshake"
+        case .tlsBroken: "tls_broken"
+        case .sealTampered: "seal_tampered"
+        case .sealReplayed: "seal_replayed"
+        case .sealReflected: "seal_reflected"
+        case .decompression: "decompression"
         }
     }
 
@@ -85,6 +109,10 @@ public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case laneFull
     /// The kernel reported an error that has no reason of its own; accepting pauses.
     case failed
+    /// As many connections as may be are without keys.
+    case handshakeLimit
+    /// No TLS session could be made.
+    case noSession
 
     public var label: String {
         switch self {
@@ -94,6 +122,8 @@ public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .aborted: "aborted"
         case .laneFull: "lane_full"
         case .failed: "failed"
+        case .handshakeLimit: "handshake_limit"
+        case .noSession: "no_session"
         }
     }
 }
@@ -108,6 +138,8 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case pushLaneFull
     /// A push to a connection that has as much waiting as it may.
     case pushOutstandingLimit
+    /// A push to a connection that has no keys yet.
+    case pushForUnestablished
     /// A push that is longer than a packet can be, or than the lane to its shard takes.
     case pushTooLarge
     /// A push or reply for which no buffer was left.
@@ -123,6 +155,7 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .pushForGoneConnection: "push_for_gone_connection"
         case .pushLaneFull: "push_lane_full"
         case .pushOutstandingLimit: "push_outstanding_limit"
+        case .pushForUnestablished: "push_for_unestablished"
         case .pushTooLarge: "push_too_large"
         case .memoryBudget: "memory_budget"
         case .handlerError: "handler_error"

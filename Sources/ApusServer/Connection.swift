@@ -2,6 +2,7 @@
 // acts.
 
 import ApusReactor
+import ApusWire
 
 /// Names a connection for as long as it lives, from any thread; afterwards it names nothing.
 public struct ConnectionToken: Hashable, BitwiseCopyable, Sendable {
@@ -71,8 +72,16 @@ package struct Connection: BitwiseCopyable {
     /// DISCONNECT was sent because the server drains.
     var isToldToLeave = false
 
+    /// What stands between the wire and the session.
+    package var protection = Protection.none
+    /// Keys are agreed on, or none are needed: the session may speak.
+    package var isEstablished = true
+
     package var inbound = Inbound()
+    /// Bytes as they go on the wire.
     package var outbound = Outbound()
+    /// Replies of this turn that TLS has yet to seal.
+    var unsealedByteCount = 0
     /// What `inbound` must hold before decoding is worth another try.
     var byteCountNeeded = 0
 
@@ -108,6 +117,15 @@ package struct Connection: BitwiseCopyable {
     /// Asynchronous requests under way. Counting wraps; the difference does not.
     @inline(__always)
     package var asyncOutstanding: UInt32 { asyncRequested &- asyncAnswered }
+
+    /// Whether an encoded packet is short enough to be sealed for this connection.
+    func mayCarry(packetByteCount: Int) -> Bool {
+        packetByteCount - PacketFormat.headerByteCount <= PacketFormat.payloadByteCountMax - protection.payloadOverhead
+    }
+
+    /// Bytes of replies that the peer has not taken.
+    @inline(__always)
+    package var unsentByteCount: Int { outbound.byteCount + unsealedByteCount }
 
     @inline(__always)
     package var isHeldByKernel: Bool { receiving || sending || shuttingDown || closing }

@@ -14,6 +14,7 @@ public struct Context: BitwiseCopyable {
     private let descriptor: Descriptor
     private let listenerIndex: UInt8
     private let state: UnsafeMutablePointer<ShardState>
+    private let protection: Protection
     /// Names this connection for a later push, also from other threads.
     public let token: ConnectionToken
 
@@ -24,6 +25,7 @@ public struct Context: BitwiseCopyable {
         descriptor = connection.pointee.descriptor
         listenerIndex = connection.pointee.listener
         self.state = state
+        protection = connection.pointee.protection
         token = ConnectionToken(shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
     }
 
@@ -39,9 +41,20 @@ public struct Context: BitwiseCopyable {
     /// The peer's process and user on a UNIX socket; nil on others. One system call.
     public var peerIdentity: PeerIdentity? { ApusServer.peerIdentity(of: descriptor) }
 
+    /// Who the peer proved to be in the listener's handshake.
+    public var peerProof: PeerProof {
+        switch protection {
+        case .none, .handshake: .none
+        case .sealed(let sealed): sealed.pointee.proof
+        case .tls(let tls): tls.pointee.proof
+        }
+    }
+
     /// An owned copy for an asynchronous handler.
     func copyForAsync() -> AsyncContext {
-        AsyncContext(token: token, listener: listener, peerAddress: peerAddress, peerIdentity: peerIdentity)
+        AsyncContext(
+            token: token, listener: listener, peerAddress: peerAddress, peerIdentity: peerIdentity,
+            peerProof: peerProof)
     }
 }
 
@@ -51,6 +64,7 @@ public struct AsyncContext: Sendable {
     public let listener: String
     public let peerAddress: String?
     public let peerIdentity: PeerIdentity?
+    public let peerProof: PeerProof
 }
 
 private func peerAddressText(of descriptor: Descriptor) -> String? {

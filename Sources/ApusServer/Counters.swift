@@ -1,5 +1,6 @@
 // What a shard counts. Only its own thread writes; anyone reads, at any time, without stopping it.
 
+import ApusSecurity
 import Synchronization
 
 /// A count that one thread writes: a relaxed load and store, no locked instruction.
@@ -35,20 +36,43 @@ package final class ShardCounters: Sendable {
     package let asyncRequests = Counter()
     package let pushes = Counter()
     package let staleCompletions = Counter()
+    /// Connections that have their keys, and how many of them resumed a TLS session.
+    package let handshakes = Counter()
+    package let handshakesResumed = Counter()
+    package let tlsReloads = Counter()
+    package let tlsReloadsFailed = Counter()
 
     private let closes: ReasonCounters
     private let refusals: ReasonCounters
     private let drops: ReasonCounters
+    private let handshakeRefusals: ReasonCounters
+    private let tlsFailures: ReasonCounters
 
     package init() {
         closes = ReasonCounters(count: CloseReason.allCases.count)
         refusals = ReasonCounters(count: RefusalReason.allCases.count)
         drops = ReasonCounters(count: DropReason.allCases.count)
+        handshakeRefusals = ReasonCounters(count: HandshakeRefusal.allCases.count)
+        tlsFailures = ReasonCounters(count: TLSFailure.kindCount)
     }
 
     func count(_ reason: CloseReason) { closes.add(Int(reason.rawValue)) }
     func count(_ reason: RefusalReason) { refusals.add(Int(reason.rawValue)) }
     func count(_ reason: DropReason, _ amount: UInt64 = 1) { drops.add(Int(reason.rawValue), amount) }
+
+    func count(_ refusal: HandshakeRefusal) { handshakeRefusals.add(refusal.index) }
+    func count(_ failure: TLSFailure) { tlsFailures.add(failure.kind) }
+
+    /// By label; reasons that never occurred are absent.
+    package var handshakeRefused: [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: HandshakeRefusal.allCases.map { ($0.label, handshakeRefusals[$0.index]) })
+            .filter { $0.value > 0 }
+    }
+
+    package var tlsFailed: [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: TLSFailure.kindLabels.enumerated().map { ($1, tlsFailures[$0]) })
+            .filter { $0.value > 0 }
+    }
 
     package func closed(_ reason: CloseReason) -> UInt64 { closes[Int(reason.rawValue)] }
     package func refused(_ reason: RefusalReason) -> UInt64 { refusals[Int(reason.rawValue)] }

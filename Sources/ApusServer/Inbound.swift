@@ -16,9 +16,9 @@ package struct Inbound: BitwiseCopyable {
     package var chunkByteCount: Int { chunk?.byteCount ?? 0 }
 
     /// What is there, oldest byte first; gone with the next change.
-    var bytes: UnsafeRawBufferPointer {
-        guard let chunk else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        return UnsafeRawBufferPointer(start: chunk.start + start, count: byteCount)
+    var bytes: UnsafeMutableRawBufferPointer {
+        guard let chunk else { return UnsafeMutableRawBufferPointer(start: nil, count: 0) }
+        return UnsafeMutableRawBufferPointer(start: chunk.start + start, count: byteCount)
     }
 
     /// Copy bytes behind what is there: the lease they lie in goes back to the kernel at once, and only a packet that

@@ -22,6 +22,14 @@ package struct Limits: Sendable {
     /// What may wait on a connection before a reply is written: the reply of the longest packet must still fit the
     /// largest buffer (32 MiB), since what gathers lies in one.
     static let outstandingByteCountLimit = BufferPool.chunkByteCountMax - PacketFormat.payloadByteCountMax - 4096
+    /// What TLS opens at a time: four of its records, so that a lease is mostly opened in one step.
+    static let openedByteCountMax = 64 << 10
+    /// What TLS may want sent at a time: its largest record and some.
+    static let recordByteCountMin = 32 << 10
+    /// What sealing adds to so many bytes, at most: a header and a tag for each record of 16 KiB.
+    static func recordByteCountMax(plaintextByteCount: Int) -> Int {
+        plaintextByteCount + (plaintextByteCount / (16 << 10) + 1) * 128
+    }
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
     /// How long accepting pauses when the process has no descriptor left.
@@ -31,6 +39,10 @@ package struct Limits: Sendable {
 
     package var connections: Int
     var firstByteTimeout: Nanoseconds
+    /// From accept until keys are agreed on, all messages together.
+    var handshakeTimeout: Nanoseconds
+    /// Connections of this shard that may be without keys at once.
+    var handshakesAtOnce: Int
     var stalledWriteTimeout: Nanoseconds
     var idleTimeout: Nanoseconds?
     var heartbeatInterval: Nanoseconds?
@@ -44,6 +56,8 @@ package struct Limits: Sendable {
     package init(_ configuration: ServerConfiguration) {
         connections = configuration.maxConnections
         firstByteTimeout = Nanoseconds(configuration.firstByteTimeout)
+        handshakeTimeout = Nanoseconds(configuration.handshakeTimeout)
+        handshakesAtOnce = configuration.handshakesAtOncePerShard
         stalledWriteTimeout = Nanoseconds(configuration.stalledWriteTimeout)
         idleTimeout = configuration.idleTimeout.map { Nanoseconds($0) }
         heartbeatInterval = configuration.heartbeatInterval.map { Nanoseconds($0) }

@@ -19,11 +19,7 @@ public struct Reply: ~Copyable {
     }
 
     /// Answer with the same message; what trailed it is left out.
-    @inline(__always)
-    public mutating func echo(_ message: borrowing MessageView) {
-        let body = message.encoded
-        write(payloadByteCount: body.byteCount) { $0.append(copying: body) }
-    }
+    public mutating func echo(_ message: borrowing MessageView) { sendPacket(message.encoded) }
 
     /// Answer with PONG.
     public mutating func pong() {
@@ -48,21 +44,16 @@ public struct Reply: ~Copyable {
 
     /// Answer with a packet whose payload is `payload` as it is.
     public mutating func sendPacket(_ payload: RawSpan) {
-        write(payloadByteCount: payload.byteCount) { $0.append(copying: payload) }
+        guard mayBe(payload.byteCount) else { return }
+        if !state.pointee.append(payload: payload, to: connection) { closing = .memoryBudget }
     }
 
     /// Answer with a packet of at most `payloadByteCountMax` payload bytes, of which `body` writes as many as it likes.
     public mutating func sendPacket(payloadByteCountMax: Int, _ body: (inout OutputRawSpan) -> Void) {
-        guard let start = reserve(payloadByteCountMax) else { return }
-        var output = OutputRawSpan(
-            buffer: UnsafeMutableRawBufferPointer(
-                start: start + PacketFormat.headerByteCount, count: payloadByteCountMax),
-            initializedCount: 0)
-        body(&output)
-        let payloadByteCount = output.byteCount
-        _ = consume output
-        writeHeader(at: start, payloadByteCount: payloadByteCount)
-        connection.pointee.outbound.commit(PacketFormat.headerByteCount + payloadByteCount)
+        guard mayBe(payloadByteCountMax) else { return }
+        if !state.pointee.append(payloadByteCountMax: payloadByteCountMax, to: connection, body) {
+            closing = .memoryBudget
+        }
     }
 
     /// Close the connection once this reply, and all before it, have been sent.
@@ -77,37 +68,16 @@ public struct Reply: ~Copyable {
 
     @inline(__always)
     private mutating func write(payloadByteCount: Int, _ body: (inout OutputRawSpan) -> Void) {
-        guard let start = reserve(payloadByteCount) else { return }
-        let byteCount = PacketFormat.headerByteCount + payloadByteCount
-        var output = OutputRawSpan(
-            buffer: UnsafeMutableRawBufferPointer(start: start, count: byteCount), initializedCount: 0)
-        PacketEncoder.writeHeader(payloadByteCount: payloadByteCount, into: &output)
-        body(&output)
-        assert(output.byteCount == byteCount)
-        _ = consume output
-        connection.pointee.outbound.commit(byteCount)
+        guard mayBe(payloadByteCount) else { return }
+        if !state.pointee.append(payloadByteCount: payloadByteCount, to: connection, body) { closing = .memoryBudget }
     }
 
-    /// Room for a header and `payloadByteCount` bytes. Nil, and the connection ends, when no buffer is left or no
-    /// packet can be that long.
+    /// Whether a packet can be that long on this connection; if not, the connection ends.
     @inline(__always)
-    private mutating func reserve(_ payloadByteCount: Int) -> UnsafeMutableRawPointer? {
-        guard payloadByteCount <= PacketFormat.payloadByteCountMax else {
-            closing = .oversizeReply
-            return nil
-        }
-        let byteCount = PacketFormat.headerByteCount + payloadByteCount
-        guard let start = connection.pointee.outbound.reserve(byteCount, from: &state.pointee.pool) else {
-            closing = .memoryBudget
-            return nil
-        }
-        return start
-    }
-
-    private func writeHeader(at start: UnsafeMutableRawPointer, payloadByteCount: Int) {
-        var header = OutputRawSpan(
-            buffer: UnsafeMutableRawBufferPointer(start: start, count: PacketFormat.headerByteCount),
-            initializedCount: 0)
-        PacketEncoder.writeHeader(payloadByteCount: payloadByteCount, into: &header)
+    private mutating func mayBe(_ payloadByteCount: Int) -> Bool {
+        let isPossible =
+            payloadByteCount <= PacketFormat.payloadByteCountMax - connection.pointee.protection.payloadOverhead
+        if !isPossible { closing = .oversizeReply }
+        return isPossible
     }
 }

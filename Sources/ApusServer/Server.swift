@@ -93,7 +93,10 @@ public struct Server: Sendable {
         do throws(SystemError) {
             for _ in 0..<configuration.shards { inboxes.append(try Inbox(countMax: countMax)) }
             return (
-                try SharedState(shardCount: configuration.shards, connectionsMax: configuration.maxConnections), inboxes
+                try SharedState(
+                    shardCount: configuration.shards, connectionsMax: configuration.maxConnections,
+                    handshakesPerSecond: configuration.isHandshakeSpoken ? configuration.handshakesPerSecondMax : 1),
+                inboxes
             )
         } catch {
             throw .hostNotFit(error.description)

@@ -1,6 +1,7 @@
 // What a server is asked to be. It knows nothing of files, flags or environment: whoever reads those fills this in.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 /// A place to listen and what is spoken there.
@@ -10,11 +11,15 @@ public struct ListenerConfiguration: Sendable {
     /// `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`. Port 0 takes a free one.
     public var address: String
     public var session: SessionKind
+    public var security: ListenerSecurity
 
-    public init(name: String = "edge", address: String, session: SessionKind = .message) {
+    public init(
+        name: String = "edge", address: String, session: SessionKind = .message, security: ListenerSecurity = .none
+    ) {
         self.name = name
         self.address = address
         self.session = session
+        self.security = security
     }
 }
 
@@ -43,6 +48,13 @@ public struct ServerConfiguration: Sendable {
     public var maxConnections: Int = 10_000
     /// From accept to the first byte.
     public var firstByteTimeout: Duration = .seconds(5)
+    /// From accept until a protected connection has its keys: one deadline for the whole handshake.
+    public var handshakeTimeout: Duration = .seconds(10)
+    /// Connections of one shard that may be without keys at once; one more is accepted and closed at once.
+    public var handshakesAtOncePerShard: Int = 1024
+    /// NPRO handshakes that may be completed per second, in the whole process. It sizes the table of those that were
+    /// seen (`ReplayTable`), which refuses beyond it.
+    public var handshakesPerSecondMax: Int = 2000
     /// How long a send may stand still before the connection is closed.
     public var stalledWriteTimeout: Duration = .seconds(5)
     /// Close a connection without a message for so long; nil: never.
@@ -70,6 +82,13 @@ public struct ServerConfiguration: Sendable {
 
     public init(address: String) { self.init(listeners: [ListenerConfiguration(address: address)]) }
 
+    /// Some listener speaks NPRO's handshake.
+    var isHandshakeSpoken: Bool {
+        listeners.contains { listener in
+            if case .handshake = listener.security { true } else { false }
+        }
+    }
+
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] { listenerProblems + countProblems + durationProblems }
 
@@ -84,6 +103,9 @@ public struct ServerConfiguration: Sendable {
             } catch {
                 problems.append("listener \(listener.name): \(error)")
             }
+            if case .handshake(let settings, let compression) = listener.security {
+                problems += (settings.problems() + compression.problems()).map { "listener \(listener.name): \($0)" }
+            }
         }
         return problems
     }
@@ -94,6 +116,8 @@ public struct ServerConfiguration: Sendable {
             ("shards", shards, 1...256),
             ("max_connections", maxConnections, 1...Limits.connectionsMax),
             ("backpressure_limit", backpressureLimit, 1...4096),
+            ("max_handshakes_at_once", handshakesAtOncePerShard, 1...Limits.connectionsMax),
+            ("max_handshake_rate", handshakesPerSecondMax, 1...ReplayTable.handshakesPerSecondLimit),
             ("max_payload_size", payloadByteCountMax, 1...PacketFormat.payloadByteCountMax),
             ("max_outstanding_bytes", outstandingByteCountMax, 4096...Limits.outstandingByteCountLimit),
             ("memory_budget", memoryBudgetPerShard, budgetMin...Int.max),
@@ -111,7 +135,8 @@ public struct ServerConfiguration: Sendable {
 
     private var durations: [(String, Duration)] {
         [
-            ("first_byte_timeout", firstByteTimeout), ("stalled_write_timeout", stalledWriteTimeout),
+            ("first_byte_timeout", firstByteTimeout), ("handshake_timeout", handshakeTimeout),
+            ("stalled_write_timeout", stalledWriteTimeout),
             ("idle_timeout", idleTimeout ?? .seconds(1)), ("heartbeat_interval", heartbeatInterval ?? .seconds(1)),
             ("shutdown_timeout", shutdownTimeout),
         ]

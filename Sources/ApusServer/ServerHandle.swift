@@ -1,6 +1,7 @@
 // A running server, as its owner sees it from any thread.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 import Synchronization
 
@@ -81,6 +82,19 @@ public final class ServerHandle: Sendable {
         if inboxes[Int(token.shard)].post(.push(token, packet: packet)) { return true }
         shared.pushTaken()
         return false
+    }
+
+    /// Give a TLS listener another certificate, key and whatever else the material holds: for the handshakes that begin
+    /// from now on; connections that stand keep theirs.
+    /// - Parameter listener: its name.
+    public func replaceTLS(_ material: TLSMaterial, of listener: String) throws(ServerError) {
+        guard let index = configuration.listeners.firstIndex(where: { $0.name == listener }) else {
+            throw .invalidConfiguration(["listener \(listener): there is none of that name"])
+        }
+        guard case .tls = configuration.listeners[index].security else {
+            throw .invalidConfiguration(["listener \(listener): it does not speak TLS"])
+        }
+        inboxes.forEach { _ = $0.post(.replaceTLS(listener: index, material)) }
     }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.

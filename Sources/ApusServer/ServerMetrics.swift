@@ -24,6 +24,12 @@ public struct ServerMetrics: Sendable {
     /// Completions that came for a connection that was gone.
     public private(set) var staleCompletions: UInt64 = 0
     public private(set) var asyncRequests: UInt64 = 0
+    /// Protected connections that got their keys, and how many of them by resuming a TLS session.
+    public private(set) var handshakes: UInt64 = 0
+    public private(set) var handshakesResumed: UInt64 = 0
+    /// Certificates replaced at run time, and replacements that failed; one each shard.
+    public private(set) var tlsReloads: UInt64 = 0
+    public private(set) var tlsReloadsFailed: UInt64 = 0
     public private(set) var pushes: UInt64 = 0
     /// Connections closed, by reason; reasons that never occurred are absent.
     public private(set) var closed: [CloseReason: UInt64] = [:]
@@ -31,6 +37,11 @@ public struct ServerMetrics: Sendable {
     public private(set) var refused: [RefusalReason: UInt64] = [:]
     /// Replies and pushes that were not delivered, by reason.
     public private(set) var dropped: [DropReason: UInt64] = [:]
+
+    /// NPRO handshakes refused, by the refusal's label.
+    public private(set) var handshakeRefusals: [String: UInt64] = [:]
+    /// TLS connections that failed, during the handshake or after it, by the failure's label.
+    public private(set) var tlsFailures: [String: UInt64] = [:]
 
     init(_ shared: SharedState) {
         openConnections = shared.connectionCount
@@ -52,7 +63,13 @@ public struct ServerMetrics: Sendable {
         doorbells += counters.doorbells.count
         staleCompletions += counters.staleCompletions.count
         asyncRequests += counters.asyncRequests.count
+        handshakes += counters.handshakes.count
+        handshakesResumed += counters.handshakesResumed.count
+        tlsReloads += counters.tlsReloads.count
+        tlsReloadsFailed += counters.tlsReloadsFailed.count
         pushes += counters.pushes.count
+        handshakeRefusals.merge(counters.handshakeRefused, uniquingKeysWith: +)
+        tlsFailures.merge(counters.tlsFailed, uniquingKeysWith: +)
         for reason in CloseReason.allCases { closed[reason] = sum(closed[reason], counters.closed(reason)) }
         for reason in RefusalReason.allCases { refused[reason] = sum(refused[reason], counters.refused(reason)) }
         for reason in DropReason.allCases { dropped[reason] = sum(dropped[reason], counters.dropped(reason)) }

@@ -45,7 +45,7 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
 
     package init(
         io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
-    ) throws(SystemError) {
+    ) throws {
         precondition(listeners.count <= 64, "a listener's index is a byte of its connections")
         let now = io.now
         let wheel = try TimerWheel(capacity: settings.limits.connections + ShardTimer.count, at: now)

@@ -40,11 +40,15 @@ extension Shard where IO: ~Copyable {
             return refuse(descriptor, .draining)
         }
         let now = state.pointee.now
-        state.pointee.slab.occupy(
-            place.slot,
-            with: Connection(
-                descriptor, generation: place.generation, listener: UInt8(index),
-                session: listeners[index].session, at: now))
+        var connection = Connection(
+            descriptor, generation: place.generation, listener: UInt8(index),
+            session: listeners[index].session, at: now)
+        if let reason = state.pointee.protect(&connection) {
+            state.pointee.slab.giveBack(place.slot)
+            giveUpPlace()
+            return refuse(descriptor, reason)
+        }
+        state.pointee.slab.occupy(place.slot, with: connection)
         state.pointee.counters.accepted.add()
         state.pointee.touch(place.slot)
         scheduleTimer(place.slot, state.pointee.slab[place.slot])

@@ -48,6 +48,7 @@ extension Shard where IO: ~Copyable {
         if io.plants(.leakedChunk) { return }
         connection.pointee.inbound.discard(to: &state.pointee.pool)
         connection.pointee.outbound.discard(to: &state.pointee.pool)
+        state.pointee.unprotect(connection)
     }
 
     mutating func wasShutDown(_ completion: Completion) {

@@ -37,6 +37,7 @@ extension Shard where IO: ~Copyable {
             state.pointee.shared.pushTaken()
             state.pointee.counters.pushes.add()
             state.pointee.deliver(packet.span.bytes, to: token)
+        case .replaceTLS(let listener, let material): state.pointee.replaceTLS(material, listener: listener)
         case .drain(let timeout): drain(timeout)
         case .stop: stop()
         }
@@ -71,7 +72,7 @@ extension Shard where IO: ~Copyable {
     mutating func writeAsyncReplies(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         let token = ConnectionToken(
             shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
-        while connection.pointee.outbound.byteCount < state.pointee.limits.outstandingByteCountMax,
+        while connection.pointee.unsentByteCount < state.pointee.limits.outstandingByteCountMax,
             let next = state.pointee.asyncReplies.take(token, sequence: connection.pointee.asyncAnswered)
         {
             write(next, slot, connection)
@@ -86,7 +87,10 @@ extension Shard where IO: ~Copyable {
         guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
-        guard state.pointee.append(packet.span.bytes, to: connection) else {
+        guard connection.pointee.mayCarry(packetByteCount: packet.count) else {
+            return finish(slot, connection, .oversizeReply)
+        }
+        guard state.pointee.append(packet: packet.span.bytes, to: connection) else {
             state.pointee.counters.count(DropReason.memoryBudget)
             return abort(slot, connection, .memoryBudget)
         }
@@ -122,7 +126,8 @@ extension Shard where IO: ~Copyable {
     /// A peer with nothing under way is told, once, that this server will not answer much longer. One that waits for a
     /// reply is not: it could take DISCONNECT for that reply (NPRO §11).
     mutating func tellToLeave(_ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.session == .message, !connection.pointee.isToldToLeave, connection.pointee.isQuiet,
+        guard connection.pointee.session == .message, connection.pointee.isEstablished,
+            !connection.pointee.isToldToLeave, connection.pointee.isQuiet,
             !connection.pointee.peerFinished, state.pointee.appendBare(.disconnect, to: connection)
         else { return }
         connection.pointee.isToldToLeave = true

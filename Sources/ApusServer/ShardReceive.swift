@@ -14,7 +14,7 @@ extension Shard where IO: ~Copyable {
             connection.pointee.cancelling = false
         }
         guard let lease = completion.lease else { return receivedNothing(completion.result, slot, connection) }
-        receive(UnsafeRawBufferPointer(start: lease.start, count: Int(lease.byteCount)), slot, connection)
+        receive(UnsafeMutableRawBufferPointer(start: lease.start, count: Int(lease.byteCount)), slot, connection)
         recycle(lease)
     }
 
@@ -29,8 +29,9 @@ extension Shard where IO: ~Copyable {
         if let lease = completion.lease { recycle(lease) }
     }
 
+    /// Bytes of the wire. They are ours until the lease goes back: sealed payloads are opened where they lie.
     private mutating func receive(
-        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
         connection.pointee.lastReceived = state.pointee.now
@@ -40,7 +41,17 @@ extension Shard where IO: ~Copyable {
         }
         // A connection that is ending reads only so that closing it does not reset what the peer has yet to read.
         guard connection.pointee.phase == .open else { return }
-        if connection.pointee.isPaused { return keep(bytes, connection, slot) }
+        if case .tls(let tls) = connection.pointee.protection {
+            return receiveRecords(UnsafeRawBufferPointer(bytes), tls, slot, connection)
+        }
+        receivePackets(bytes, slot, connection)
+    }
+
+    /// Bytes of packets, plain or sealed.
+    mutating func receivePackets(
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        if connection.pointee.isPaused { return keep(UnsafeRawBufferPointer(bytes), connection, slot) }
         let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
         guard rest.count > 0, connection.pointee.phase == .open else { return }
         let consumed = connection.pointee.isPaused ? 0 : answer(rest, slot, connection)
@@ -50,15 +61,15 @@ extension Shard where IO: ~Copyable {
 
     /// Feed the packet that began in an earlier lease, and answer it when it is whole; returns the bytes behind it.
     private mutating func completePacket(
-        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
-    ) -> UnsafeRawBufferPointer {
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) -> UnsafeMutableRawBufferPointer {
         var rest = bytes
         while rest.count > 0, connection.pointee.phase == .open, !connection.pointee.isPaused {
             let missing = connection.pointee.byteCountNeeded - connection.pointee.inbound.byteCount
             guard missing > 0 else { break }
             let part = min(missing, rest.count)
             keep(UnsafeRawBufferPointer(rebasing: rest[..<part]), connection, slot)
-            rest = UnsafeRawBufferPointer(rebasing: rest[part...])
+            rest = UnsafeMutableRawBufferPointer(rebasing: rest[part...])
             guard connection.pointee.phase == .open else { break }
             // A header that is not whole is looked at again with every byte: it is refused at the first wrong one.
             let isHeader = connection.pointee.inbound.byteCount < PacketFormat.headerByteCount
@@ -74,29 +85,50 @@ extension Shard where IO: ~Copyable {
         connection.pointee.inbound.consume(consumed, pool: &state.pointee.pool)
     }
 
-    /// Hand bytes to the connection's session; returns how many of them are done with.
+    /// Hand bytes to what the connection speaks; returns how many of them are done with.
     private mutating func answer(
-        _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) -> Int {
-        let span = RawSpan(_unsafeBytes: bytes)
-        let progress =
-            switch connection.pointee.session {
+        var consumedByteCount = 0
+        while true {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[consumedByteCount...])
+            let progress = step(rest, slot, connection)
+            consumedByteCount += progress.consumedByteCount
+            switch progress.stop {
+            case .changed:
+                scheduleTimer(slot, connection)
+                continue
+            case .incomplete(let byteCountNeeded):
+                connection.pointee.byteCountNeeded = byteCountNeeded
+            case .paused:
+                connection.pointee.isPaused = true
+                state.pointee.counters.pauses.add()
+            case .finish(let reason):
+                finish(slot, connection, reason)
+            }
+            return consumedByteCount
+        }
+    }
+
+    @inline(__always)
+    private mutating func step(
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) -> SessionProgress {
+        let span = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes))
+        switch connection.pointee.protection {
+        case .none, .tls:
+            return switch connection.pointee.session {
             case .message: MessageSession.answer(span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(span, of: slot, connection, in: state)
             }
-        switch progress.stop {
-        case .incomplete(let byteCountNeeded):
-            connection.pointee.byteCountNeeded = byteCountNeeded
-        case .paused:
-            connection.pointee.isPaused = true
-            state.pointee.counters.pauses.add()
-        case .finish(let reason):
-            finish(slot, connection, reason)
+        case .handshake(let handshake):
+            return HandshakeSession.answer(span, with: handshake, connection, in: state)
+        case .sealed(let sealed):
+            return SealedSession.answer(bytes, with: sealed, of: slot, connection, in: state)
         }
-        return progress.consumedByteCount
     }
 
-    private mutating func keep(
+    mutating func keep(
         _ bytes: UnsafeRawBufferPointer, _ connection: UnsafeMutablePointer<Connection>, _ slot: UInt32
     ) {
         // Large unfinished packets must not take the last buffers, which others need for their replies.
@@ -110,7 +142,7 @@ extension Shard where IO: ~Copyable {
     /// Replies have left or asynchronous ones arrived: decoding goes on where it stopped.
     mutating func resume(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.phase == .open, connection.pointee.isPaused else { return }
-        guard connection.pointee.outbound.byteCount < state.pointee.limits.outstandingByteCountMax / 2 else { return }
+        guard connection.pointee.unsentByteCount < state.pointee.limits.outstandingByteCountMax / 2 else { return }
         if io.plants(.lostResume) { return }
         connection.pointee.isPaused = false
         // Silence while we did not listen is not the peer's.
@@ -137,9 +169,15 @@ extension Shard where IO: ~Copyable {
     }
 
     /// The peer will send no more: what it sent is still answered.
-    private mutating func finishAfterPeer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+    mutating func finishAfterPeer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.phase == .open, !connection.pointee.isPaused else { return }
-        if !connection.pointee.inbound.isEmpty { return finish(slot, connection, .truncated) }
+        if !connection.pointee.inbound.isEmpty || isCut(connection) { return finish(slot, connection, .truncated) }
         finish(slot, connection, connection.pointee.isToldToLeave ? .drained : .peerFinished)
+    }
+
+    /// The peer went away in the middle of a handshake, or without TLS's goodbye: somebody may have cut the stream.
+    private func isCut(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        if case .tls(let tls) = connection.pointee.protection, !tls.pointee.isClosedByPeer { return true }
+        return !connection.pointee.isEstablished
     }
 }

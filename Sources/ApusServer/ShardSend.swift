@@ -20,6 +20,7 @@ extension Shard where IO: ~Copyable {
 
     private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         if state.pointee.isDraining { tellToLeave(connection) }
+        seal(slot, connection)
         send(slot, connection)
         if connection.pointee.receiving {
             limitBacklog(slot, connection)
@@ -30,6 +31,8 @@ extension Shard where IO: ~Copyable {
 
     /// What is in flight leaves, and what gathered follows; then our FIN, or at once the close when the peer's is here.
     private mutating func settleFinishing(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        seal(slot, connection)
+        if connection.pointee.asyncOutstanding == 0 { sayGoodbye(connection) }
         send(slot, connection)
         if connection.pointee.outbound.isEmpty, !connection.pointee.sending, connection.pointee.asyncOutstanding == 0 {
             if connection.pointee.peerFinished { return close(slot, connection) }

@@ -2,6 +2,7 @@
 // ring, so code that is given it can only collect; the shard acts at the end of the turn.
 
 import ApusReactor
+import ApusSecurity
 import ApusWire
 
 /// What a shard is made from; the same for all but the index and what counts and wakes it.
@@ -13,6 +14,7 @@ package struct ShardSettings: Sendable {
     package var systemAliases: Bool
     package var listenerNames: [String]  // tidy: settings, before the loop runs
     package var counters: ShardCounters
+    package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
 
@@ -28,6 +30,7 @@ package struct ShardSettings: Sendable {
         unknownCommand = configuration.unknownCommand
         systemAliases = configuration.systemAliases
         listenerNames = configuration.listeners.map(\.name)
+        securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
     }
 }
@@ -46,6 +49,18 @@ package struct ShardState: ~Copyable {
     let decoder: PacketDecoder
     let unknownCommand: UnknownCommand
     let listenerNames: [String]  // tidy: fixed at start, read by handlers that ask
+    /// Seals and opens for all connections.
+    var aead: AEADContext
+    /// By listener; allocated in `init`, freed in `deinit`.
+    let guards: UnsafeMutablePointer<ListenerGuard>
+    private let guardCount: Int
+    /// Connections that have not agreed on keys.
+    var handshakeCount = 0
+    /// A payload that was unpacked, one that is being packed, and what TLS opened, and what it wants sent.
+    var unpacked: Scratch
+    var packed: Scratch
+    var opened = Scratch(byteCount: Limits.openedByteCountMax)
+    var records = Scratch(byteCount: Limits.recordByteCountMin)
     /// The time of this turn.
     package var now: Instant
     package var isDraining = false
@@ -61,8 +76,14 @@ package struct ShardState: ~Copyable {
     private let touched: UnsafeMutablePointer<UInt32>
     private var touchedCount = 0
 
-    package init(_ settings: ShardSettings, at now: Instant) throws(SystemError) {
-        pool = try BufferPool(byteBudget: settings.limits.memoryByteCount)
+    package init(_ settings: ShardSettings, at now: Instant) throws {
+        let pool = try BufferPool(byteBudget: settings.limits.memoryByteCount)
+        guards = try ListenerGuard.allocate(settings.securities, tickets: settings.shared.tickets)
+        guardCount = settings.securities.count
+        self.pool = pool
+        aead = AEADContext()
+        unpacked = Scratch(byteCount: PacketFormat.payloadByteCountMax)
+        packed = Scratch(byteCount: PacketFormat.payloadByteCountMax)
         index = settings.index
         limits = settings.limits
         counters = settings.counters
@@ -78,12 +99,16 @@ package struct ShardState: ~Copyable {
         self.now = now
     }
 
-    deinit { touched.deallocate() }
+    deinit {
+        touched.deallocate()
+        guards.deinitialize(count: guardCount)
+        guards.deallocate()
+    }
 
     /// A state with an address of its own, which sessions and replies hold; the caller destroys it.
     package static func allocate(
         _ settings: ShardSettings, at now: Instant
-    ) throws(SystemError) -> UnsafeMutablePointer<ShardState> {
+    ) throws -> UnsafeMutablePointer<ShardState> {
         let value = try ShardState(settings, at: now)
         let state = UnsafeMutablePointer<ShardState>.allocate(capacity: 1)
         state.initialize(to: value)
@@ -152,34 +177,15 @@ extension ShardState {
         guard let connection = slab.connection(token.slot, generation: token.generation),
             connection.pointee.phase == .open
         else { return counters.count(DropReason.pushForGoneConnection) }
-        guard connection.pointee.outbound.byteCount < limits.outstandingByteCountMax else {
+        guard connection.pointee.unsentByteCount < limits.outstandingByteCountMax else {
             return counters.count(DropReason.pushOutstandingLimit)
         }
-        guard append(packet, to: connection) else { return counters.count(DropReason.memoryBudget) }
-        touch(token.slot)
-    }
-
-    /// Append a message that is only its kind. False: no buffer is left.
-    mutating func appendBare(_ kind: MessageKind, to connection: UnsafeMutablePointer<Connection>) -> Bool {
-        let byteCount = PacketFormat.headerByteCount + MemoryLayout<UInt32>.size
-        guard let start = connection.pointee.outbound.reserve(byteCount, from: &pool) else { return false }
-        var output = OutputRawSpan(
-            buffer: UnsafeMutableRawBufferPointer(start: start, count: byteCount), initializedCount: 0)
-        PacketEncoder.writeHeader(payloadByteCount: MemoryLayout<UInt32>.size, into: &output)
-        MessageEncoder.encodeBare(kind, into: &output)
-        connection.pointee.outbound.commit(byteCount)
-        return true
-    }
-
-    /// Append bytes that are packets already. False: no buffer is left.
-    @inline(__always)
-    mutating func append(_ packet: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {
-        guard let start = connection.pointee.outbound.reserve(packet.byteCount, from: &pool) else { return false }
-        packet.withUnsafeBytes { bytes in
-            if let source = bytes.baseAddress { start.copyMemory(from: source, byteCount: bytes.count) }
+        guard connection.pointee.isEstablished else { return counters.count(DropReason.pushForUnestablished) }
+        guard connection.pointee.mayCarry(packetByteCount: packet.byteCount) else {
+            return counters.count(DropReason.pushTooLarge)
         }
-        connection.pointee.outbound.commit(packet.byteCount)
-        return true
+        guard append(packet: packet, to: connection) else { return counters.count(DropReason.memoryBudget) }
+        touch(token.slot)
     }
 }
 

@@ -68,6 +68,9 @@ extension Shard where IO: ~Copyable {
         if !connection.pointee.isHeard {
             return now >= connection.pointee.opened + limits.firstByteTimeout ? .firstByteTimeout : nil
         }
+        if !connection.pointee.isEstablished {
+            return now >= connection.pointee.opened + limits.handshakeTimeout ? .handshakeTimeout : nil
+        }
         if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
@@ -90,6 +93,10 @@ extension Shard where IO: ~Copyable {
         if connection.pointee.sending { consider(connection.pointee.waitingSince + limits.stalledWriteTimeout) }
         guard connection.pointee.phase == .open else { return due }
         if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
+        if !connection.pointee.isEstablished {
+            consider(connection.pointee.opened + limits.handshakeTimeout)
+            return max(due, state.pointee.now + .millisecond)
+        }
         let now = state.pointee.now
         // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
         let isWaiting = connection.pointee.isPaused || connection.pointee.sending
@@ -119,7 +126,7 @@ extension Shard where IO: ~Copyable {
 
     private func isHeartbeatDue(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
         guard connection.pointee.phase == .open, connection.pointee.session == .message,
-            let interval = state.pointee.limits.heartbeatInterval
+            connection.pointee.isEstablished, let interval = state.pointee.limits.heartbeatInterval
         else { return false }
         return state.pointee.now >= pingDue(connection, interval)
     }

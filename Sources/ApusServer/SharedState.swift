@@ -2,6 +2,7 @@
 // All of it is atomic or fixed.
 
 import ApusReactor
+import ApusSecurity
 import Synchronization
 
 /// What others may know of one shard.
@@ -20,13 +21,21 @@ package final class SharedState: Sendable {
     package let connectionsMax: Int
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
+    /// NPRO handshakes that were completed lately: the one table that shards share.
+    let replay: ReplayTable
+    /// Made once, so that any shard resumes what another began.
+    let tickets: TicketKeys
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
-    package init(shardCount: Int, connectionsMax: Int) throws(SystemError) {
+    package init(
+        shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1
+    ) throws(SystemError) {
+        replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
+        tickets = TicketKeys(nowSeconds: 0)
         mail = try MailboxGrid(shardCount: shardCount)
         self.connectionsMax = connectionsMax
         entries = (0..<shardCount).map { _ in ShardEntry() }

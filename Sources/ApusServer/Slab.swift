@@ -46,6 +46,12 @@ package struct Slab: ~Copyable {
         return (slot, 1)
     }
 
+    /// An allocated slot that gets no tenant.
+    mutating func giveBack(_ slot: UInt32) {
+        freeSlots[freeCount] = slot
+        freeCount += 1
+    }
+
     mutating func occupy(_ slot: UInt32, with connection: Connection) {
         precondition(Int(slot) < usedCount && !occupied[Int(slot)])
         (connections + Int(slot)).initialize(to: connection)

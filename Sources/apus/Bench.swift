@@ -1,7 +1,9 @@
 // `apus bench`: what the three benchmarks share.
 
 import ApusLoad
+import ApusSecurity
 import ArgumentParser
+import Foundation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,6 +26,24 @@ struct BenchOptions: ParsableArguments {
 
     @Flag(help: "Print one JSON object instead.")
     var json = false
+
+    @OptionGroup var security: ClientSecurityOptions
+
+    /// The generator packs no payload, and takes the server's name from the address.
+    func clientSecurity() throws -> ClientSecurity? {
+        guard security.handshake.compression.algorithms.isEmpty else {
+            throw Failure(.invalidConfiguration, "apus: --compression: the load generator has none; leave it out")
+        }
+        var options = security
+        if options.kind == .tls, options.serverName == nil { options.serverName = hostOfAddress }
+        return try options.clientSecurity()
+    }
+
+    /// Nil for a UNIX path.
+    private var hostOfAddress: String? {
+        guard !address.hasPrefix("unix:"), let colon = address.lastIndex(of: ":") else { return nil }
+        return address[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+    }
 
     /// The load generator's form of `--address`.
     func parsed<Address>(_ parse: (String) throws -> Address) throws -> Address {

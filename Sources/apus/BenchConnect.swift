@@ -24,6 +24,9 @@ struct BenchConnect: ParsableCommand {
     @Option(help: "Connections under way at a time.")
     var concurrency = 64
 
+    @Flag(help: "TLS: go on from the session of an earlier connection, where there is one.")
+    var resume = false
+
     @Option(help: "The server's process, for its processor time and memory.")
     var serverPid: Int32?
 
@@ -32,6 +35,8 @@ struct BenchConnect: ParsableCommand {
         configuration.seconds = seconds
         configuration.concurrency = concurrency
         configuration.serverPID = serverPid
+        configuration.resumes = resume
+        configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
 
         let line = ProgressLine()
@@ -46,6 +51,9 @@ struct BenchConnect: ParsableCommand {
         try Output.line(
             "connects   \(report.connections) in \(decimal(report.seconds, digits: 2)) s: "
                 + "\(compact(report.connectionsPerSecond))/s")
+        if report.resumptionsOffered > 0 {
+            try Output.line("resumed    \(report.resumed) of \(report.resumptionsOffered) sessions offered")
+        }
         try Output.line(ReportText.latency(report.latency))
         try Output.line(ReportText.generator(report.generator))
         if let server = report.server {

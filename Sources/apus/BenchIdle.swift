@@ -33,6 +33,7 @@ struct BenchIdle: ParsableCommand {
             address: try options.parsed { try .init(parsing: $0) }, serverPID: serverPid)
         configuration.connections = connections
         configuration.baseline = baseline
+        configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
 
         let line = ProgressLine()

@@ -51,6 +51,7 @@ struct BenchPacket: ParsableCommand {
         configuration.warmupSeconds = warmup
         configuration.rate = rate
         configuration.serverPID = serverPid
+        configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
 
         let line = ProgressLine()

@@ -12,8 +12,12 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "For the connection, and for each reply: 250ms, 5s, 2m, or a bare number of milliseconds.")
     var timeout = DurationArgument(.seconds(5))
 
+    @OptionGroup var security: ClientSecurityOptions
+
     func connect() async throws -> Client {
         var configuration = ClientConfiguration()
+        configuration.security = try security.clientSecurity()
+        configuration.compression = security.handshake.compressionSettings
         configuration.connectionTimeout = timeout.duration
         configuration.responseTimeout = timeout.duration
         return try await Client.connect(to: address, configuration: configuration)

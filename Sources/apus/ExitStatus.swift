@@ -59,7 +59,7 @@ extension ExitStatus {
         case .invalidAddress, .invalidConfiguration: .invalidConfiguration
         case .hostNotFit: .hostNotFit
         case .connectionRefused, .cannotConnect, .timeout, .closedByServer, .connectionLost, .unresponsive, .violation,
-            .tooLarge, .overloaded, .unreadMessages, .closed, .cancelled, .tooManyClients: .runtimeFailure
+            .insecure, .tooLarge, .overloaded, .unreadMessages, .closed, .cancelled, .tooManyClients: .runtimeFailure
         }
     }
 
@@ -75,7 +75,8 @@ extension ExitStatus {
         self = switch error {
         case .configuration, .tooLarge: .invalidConfiguration
         case .ring: .hostNotFit
-        case .socket, .system, .descriptors, .refused, .unconnected, .connectTimeout, .closed, .noReply, .server:
+        case .socket, .system, .descriptors, .refused, .unconnected, .connectTimeout, .closed, .insecure, .noReply,
+            .server:
             .runtimeFailure
         }
     }

@@ -22,18 +22,13 @@ struct Serve: ParsableCommand {
             """
     )
 
-    enum Security: String, CaseIterable, ExpressibleByArgument {
-        case none
-    }
-
     @Option(help: "HOST:PORT, [IPV6]:PORT or unix:PATH; may be given several times. (default: \(Apus.defaultAddress))")
     var address: [String] = []
 
     @Option(help: "Event loops, one thread each: a number, or auto for one per core.")
     var shards = ShardCountArgument(nil)
 
-    @Option(help: "How connections are secured; this version knows none.")
-    var security = Security.none
+    @OptionGroup var security: ServeSecurity
 
     @Option(help: "Connections at once; one more is closed as soon as it is accepted.")
     var maxConnections = ServerConfiguration.standard.maxConnections
@@ -65,18 +60,21 @@ struct Serve: ParsableCommand {
     func run() throws {
         // Before any thread starts: they inherit what is blocked.
         Signals.block()
-        let configuration = serverConfiguration()
+        let configuration = try serverConfiguration()
         let handle = try Server(configuration).start()
         let shards = configuration.shards == 1 ? "1 shard" : "\(configuration.shards) shards"
-        for address in handle.boundAddresses { try Output.line("listening on \(address) (packet, \(shards))") }
+        let manner = "packet, \(security.security.rawValue), \(shards)"
+        for address in handle.boundAddresses { try Output.line("listening on \(address) (\(manner))") }
         Shutdown(of: handle, timeout: configuration.shutdownTimeout).obeySignals()
         try report(handle.wait())
     }
 
-    func serverConfiguration() -> ServerConfiguration {
+    func serverConfiguration() throws -> ServerConfiguration {
+        let protection = try security.listenerSecurity()
         let addresses = address.isEmpty ? [Apus.defaultAddress] : address
         let listeners = addresses.enumerated().map { index, address in
-            ListenerConfiguration(name: index == 0 ? "edge" : "edge-\(index + 1)", address: address)
+            ListenerConfiguration(
+                name: index == 0 ? "edge" : "edge-\(index + 1)", address: address, security: protection)
         }
         var configuration = ServerConfiguration(listeners: listeners)
         configuration.shards = shards.count ?? UsableCores.count
@@ -86,6 +84,8 @@ struct Serve: ParsableCommand {
         configuration.idleTimeout = idleTimeout.duration
         configuration.heartbeatInterval = heartbeatInterval.duration
         configuration.firstByteTimeout = connectionTimeout.duration
+        configuration.handshakeTimeout = security.handshakeTimeout.duration
+        configuration.handshakesPerSecondMax = security.maxHandshakeRate
         configuration.stalledWriteTimeout = connectionTimeout.duration
         configuration.shutdownTimeout = shutdownTimeout.duration
         configuration.outstandingByteCountMax = maxOutstandingBytes.byteCount

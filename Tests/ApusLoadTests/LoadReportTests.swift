@@ -59,15 +59,17 @@ import Testing
         server.cpuMicrosecondsPerMessage = nil
         server.cpuMicrosecondsPerConnection = 14
         let report = ConnectReport(
-            address: "127.0.0.1:9000", connections: 5, concurrency: 2, connectionsPerSecond: 2.5, seconds: 2,
-            errors: ConnectErrors(), latency: latency, generator: generator, server: server)
+            address: "127.0.0.1:9000", connections: 5, concurrency: 2, resumptionsOffered: 4, resumed: 3,
+            connectionsPerSecond: 2.5, seconds: 2, errors: ConnectErrors(), latency: latency,
+            generator: generator, server: server)
         let object = try object(report)
         #expect(
             Set(object.keys) == [
                 "kind", "address", "connections", "concurrency", "connections_per_second", "seconds", "errors",
-                "latency_us", "generator", "server",
+                "latency_us", "generator", "server", "resumptions_offered", "resumed",
             ])
         #expect(object["kind"] as? String == "connect")
+        #expect(object["resumptions_offered"] as? Int == 4 && object["resumed"] as? Int == 3)
         #expect(try keys(object, "errors") == ["mismatched", "closed", "connect", "address_unavailable"])
         #expect(
             try keys(object, "server") == [

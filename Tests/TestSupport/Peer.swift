@@ -123,6 +123,16 @@ extension Peer {
         return header + payload
     }
 
+    /// What is there, or comes next; empty when the server has finished.
+    package func readSome(_ countMax: Int = 64 << 10) throws -> [UInt8] {
+        let descriptor = descriptor.number
+        return try [UInt8](unsafeUninitializedCapacity: countMax) { buffer, count in
+            let got = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if got < 0 { throw Peer.error(for: errno) }
+            count = got
+        }
+    }
+
     /// Messages until the server finishes.
     package func readToEnd() throws -> [Message] {
         var messages: [Message] = []

@@ -169,14 +169,17 @@ private final class Child: Sendable {
     }
 }
 
-/// An `apus serve` on a free port, for one test.
+/// An `apus serve` on a free port, for one test; plain unless it asks for more, since `Peer` is.
 final class ServingCommand: Sendable {
     let command: RunningCommand
     /// As it was printed.
     let announcement: String
 
-    init(_ arguments: String..., address: String = "127.0.0.1:0", shards: Int = 1) throws {
-        command = try RunningCommand(["serve", "--address", address, "--shards", "\(shards)"] + arguments)
+    init(
+        _ arguments: String..., address: String = "127.0.0.1:0", shards: Int = 1, security: String = "none"
+    ) throws {
+        let common = ["serve", "--address", address, "--shards", "\(shards)", "--security", security]
+        command = try RunningCommand(common + arguments)
         announcement = command.lines(1).first ?? ""
     }
 

@@ -9,8 +9,8 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.file("apus.sock")
         let serving = try await blocking { try ServingCommand("--address", "unix:\(path)", shards: 2) }
-        #expect(serving.announcement.hasSuffix(" (packet, 2 shards)"))
-        #expect(await onLines(of: serving, 2).last == "listening on unix:\(path) (packet, 2 shards)")
+        #expect(serving.announcement.hasSuffix(" (packet, none, 2 shards)"))
+        #expect(await onLines(of: serving, 2).last == "listening on unix:\(path) (packet, none, 2 shards)")
         #expect(access(path, F_OK) == 0)
         let finished = try await blocking { serving.stop(SIGINT) }
         #expect(finished.status == 0)
@@ -28,7 +28,7 @@ import Testing
 
     @Test func oneShardIsOneShard() async throws {
         let serving = try await blocking { try ServingCommand() }
-        #expect(serving.announcement == "listening on \(serving.address) (packet, 1 shard)")
+        #expect(serving.announcement == "listening on \(serving.address) (packet, none, 1 shard)")
         #expect(try await blocking { serving.stop() }.status == 0)
     }
 
@@ -150,7 +150,8 @@ import Testing
         let address = "127.0.0.1:0"
         try await blocking {
             let command = try RunningCommand(
-                ["serve", "--address", address, "--shards", "1"], environment: ["APUS_RING_TIER": "6.1"])
+                ["serve", "--address", address, "--shards", "1", "--security", "none"],
+                environment: ["APUS_RING_TIER": "6.1"])
             let bound = command.lines(1).first?.split(separator: " ").dropFirst(2).first.map(String.init) ?? ""
             let peer = try Peer(to: bound)
             #expect(try peer.request(.ping) == .pong)

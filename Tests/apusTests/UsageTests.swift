@@ -6,7 +6,8 @@ import Testing
 @Suite struct UsageTests {
     static let verbs: [[String]] = [
         [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
-        ["bench", "idle"], ["version"],
+        ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
+        ["certs", "identity"], ["version"],
     ]
 
     @Test(arguments: verbs)
@@ -51,11 +52,33 @@ import Testing
         #expect(finished.complaint.contains("Error: "))
     }
 
-    @Test func securityNamesWhatThereIs() async throws {
-        let serve = try await Command.run("serve", "--security", "tls")
-        #expect(serve.status == 2)
-        #expect(serve.complaint.contains("'tls'"))
-        #expect(serve.complaint.contains("none"))
+    @Test(arguments: [["serve"], ["ping"], ["bench", "idle"]])
+    func securityNamesWhatThereIs(verb: [String]) async throws {
+        let finished = try await Command.run(verb + ["--security", "rot13"])
+        #expect((finished.status, finished.text) == (2, ""))
+        #expect(finished.complaint.contains("'rot13'"))
+        for kind in ["none", "handshake", "tls"] { #expect(finished.complaint.contains(kind)) }
+    }
+
+    @Test(arguments: [
+        (["serve", "--security", "tls"], "needs --tls-certificate and --tls-key"),
+        (["serve", "--security", "tls", "--compression", "lz4"], "agreed on in NPRO's handshake"),
+        (["serve", "--security", "none", "--compression", "zstd"], "agreed on in NPRO's handshake"),
+        (["ping", "--tls", "--compression", "lz4"], "agreed on in NPRO's handshake"),
+        (["echo", "x", "--security", "none", "--psk-file", "psk"], "--psk-file with --security none"),
+        (["serve", "--verify-client"], "--verify-client with --security handshake"),
+        (["ping", "--security", "none", "--pin", "00"], "--pin with --security none"),
+        (["serve", "--security", "none", "--pin", "00"], "--pin with --security none"),
+        (["serve", "--pin", "00"], "64 hexadecimal digits"),
+        (["serve", "--psk-file", "/nonexistent/psk"], "cannot be read"),
+        (["bench", "packet", "--compression", "lz4"], "the load generator has none"),
+        (["serve", "--max-handshake-rate", "0"], "max_handshake_rate"),
+        (["serve", "--handshake-timeout", "0"], "handshake_timeout"),
+    ])
+    func whatCannotProtectIsAnInvalidConfiguration(arguments: [String], problem: String) async throws {
+        let finished = try await Command.run(arguments)
+        #expect((finished.status, finished.text) == (3, ""))
+        #expect(finished.complaint.contains(problem), "\(finished.complaint)")
     }
 
     @Test(arguments: [

@@ -10,7 +10,9 @@ import Testing
 private func withHandlers(
     _ register: (inout Dispatcher) -> Void, _ body: (String) async throws -> Void
 ) async throws {
-    var server = Server(ServerConfiguration(address: "127.0.0.1:0"))
+    // As the verbs speak unless they are told otherwise.
+    let listener = ListenerConfiguration(address: "127.0.0.1:0", security: .handshake(.init()))
+    var server = Server(ServerConfiguration(listeners: [listener]))
     register(&server.dispatcher)
     let handle = try server.start()
     defer {
@@ -25,7 +27,9 @@ private func withHandlers(
     func theVerbsTalkOverEveryKindOfAddress(listening: String) async throws {
         let folder = try TemporaryFolder()
         let address = listening == "unix:" ? "unix:" + folder.file("apus.sock") : listening
-        let serving = try await blocking { try ServingCommand("--max-connections", "100", address: address) }
+        let serving = try await blocking {
+            try ServingCommand("--max-connections", "100", address: address, security: "handshake")
+        }
         let ping = try await Command.run("ping", "--address", serving.address, "--count", "2", "--interval", "1ms")
         #expect(ping.status == 0)
         #expect(ping.lines.count == 3)
@@ -36,7 +40,7 @@ private func withHandlers(
     }
 
     @Test func pingPrintsOneObject() async throws {
-        let serving = try await blocking { try ServingCommand() }
+        let serving = try await blocking { try ServingCommand(security: "handshake") }
         let arguments = ["ping", "--address", serving.address, "--count", "3", "--interval", "1ms", "--json"]
         let object = try await Command.run(arguments).object()
         #expect(object["kind"] as? String == "ping")
@@ -67,7 +71,7 @@ private func withHandlers(
     }
 
     @Test func echoPrintsOneObject() async throws {
-        let serving = try await blocking { try ServingCommand() }
+        let serving = try await blocking { try ServingCommand(security: "handshake") }
         let object = try await Command.run("echo", "a \"b\"", "--address", serving.address, "--json").object()
         #expect(object["text"] as? String == "a \"b\"")
         #expect(object["address"] as? String == serving.address)
@@ -136,16 +140,16 @@ private func withHandlers(
     }
 
     @Test func anUnknownCommandIsMetWithSilence() async throws {
-        let serving = try await blocking { try ServingCommand() }
+        let serving = try await blocking { try ServingCommand(security: "handshake") }
         let send = try await Command.run(
-            "send", "--command", "NOBODY", "--address", serving.address, "--timeout", "50ms")
+            "send", "--command", "NOBODY", "--address", serving.address, "--timeout", "2s")
         #expect(send.status == 1)
-        #expect(send.complaint.contains("did not answer NOBODY within 50ms: a server is silent about commands"))
+        #expect(send.complaint.contains("did not answer NOBODY within 2s: a server is silent about commands"))
         #expect(try await blocking { serving.stop() }.status == 0)
     }
 
     @Test func anUnknownCommandMayCloseTheConnection() async throws {
-        let serving = try await blocking { try ServingCommand("--unknown-command", "close") }
+        let serving = try await blocking { try ServingCommand("--unknown-command", "close", security: "handshake") }
         let send = try await Command.run("send", "--command", "NOBODY", "--address", serving.address)
         #expect(send.status == 1)
         #expect(send.complaint.contains("\(serving.address) closed the connection"))
@@ -153,7 +157,7 @@ private func withHandlers(
     }
 
     @Test func systemAliasesAnswerCustomCommands() async throws {
-        let serving = try await blocking { try ServingCommand("--system-aliases") }
+        let serving = try await blocking { try ServingCommand("--system-aliases", security: "handshake") }
         let send = try await Command.run(
             "send", "--command", "ECHO", "--payload", "again", "--address", serving.address)
         #expect((send.status, send.text) == (0, "again"))
@@ -163,7 +167,7 @@ private func withHandlers(
     // MARK: bench
 
     @Test func benchPacketPrintsWhatScriptsRead() async throws {
-        let serving = try await blocking { try ServingCommand() }
+        let serving = try await blocking { try ServingCommand(security: "handshake") }
         let object = try await Command.run(
             "bench", "packet", "--address", serving.address, "--connections", "2", "--depth", "4", "--size", "8",
             "--seconds", "0.1", "--warmup", "0", "--json", "--server-pid", "\(serving.command.processID)"
@@ -178,7 +182,7 @@ private func withHandlers(
     }
 
     @Test func benchSpeaksToPeopleToo() async throws {
-        let serving = try await blocking { try ServingCommand() }
+        let serving = try await blocking { try ServingCommand(security: "handshake") }
         let packet = try await Command.run(
             "bench", "packet", "--address", serving.address, "--seconds", "0.1", "--warmup", "0", "--rate", "1000")
         #expect((packet.status, packet.complaint) == (0, ""))

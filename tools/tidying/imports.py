@@ -1,6 +1,7 @@
 """Who may import whom. The table is ARCHITECTURE.md's map; change both in one commit.
 
 apus → ApusServer, ApusClient, ApusLoad, ApusConfiguration → { reactor, security, compression, services } → ApusWire
+apus also names what its flags ask of security and compression.
 """
 
 import re
@@ -14,7 +15,7 @@ _STATE = {"ApusSecurity", "ApusCompression"} | _SERVICES
 _MEETING_PLACE = {"ApusReactor", "ApusWire"} | _STATE
 
 _OWN_IMPORTS = {
-    "apus": {"ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration"},
+    "apus": {"ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusSecurity", "ApusCompression"},
     "ApusServer": _MEETING_PLACE,
     "ApusClient": _MEETING_PLACE,
     "ApusLoad": _MEETING_PLACE,

@@ -13,11 +13,21 @@ package enum MessageSession {
             let next = SessionStop.incomplete(byteCountNeeded: PacketFormat.headerByteCount)
             return SessionProgress(consumedByteCount: echoed, stop: next)
         }
-        return PacketLoop.run(bytes, from: echoed, connection, in: state) { packet in
-            switch MessageDecoder.step(packet.extracting(droppingFirst: PacketFormat.headerByteCount)) {
-            case .violation: .finish(.malformedMessage)
-            case .message(let layout): dispatch(packet, layout, of: slot, connection, in: state)
-            }
+        return PacketLoop.run(bytes, from: echoed, with: state.pointee.decoder, connection, in: state) { packet in
+            let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
+            return answer(payload: payload, of: slot, connection, in: state)
+        }
+    }
+
+    /// Answer one payload.
+    @inline(__always)
+    static func answer(
+        payload: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
+        switch MessageDecoder.step(payload) {
+        case .violation: .finish(.malformedMessage)
+        case .message(let layout): dispatch(payload, layout, of: slot, connection, in: state)
         }
     }
 
@@ -29,31 +39,24 @@ package enum MessageSession {
         guard state.pointee.routes.echoes, connection.pointee.asyncOutstanding == 0,
             PacketLoop.mayReply(connection, in: state)
         else { return 0 }
-        let room = state.pointee.limits.outstandingByteCountMax - connection.pointee.outbound.byteCount
+        let room = state.pointee.limits.outstandingByteCountMax - connection.pointee.unsentByteCount
         let run = state.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
         // Where no buffer holds them all, they are answered one by one.
-        guard run.packetCount > 0, state.pointee.append(bytes.extracting(0..<run.byteCount), to: connection)
+        guard run.packetCount > 0, state.pointee.append(packets: bytes.extracting(0..<run.byteCount), to: connection)
         else { return 0 }
         connection.pointee.lastMessage = state.pointee.now
         state.pointee.counters.packetsReceived.add(run.packetCount)
         return run.byteCount
     }
 
-    /// The built-in answers are written here; everything else takes one call more.
     @inline(__always)
     private static func dispatch(
-        _ packet: RawSpan, _ layout: MessageLayout, of slot: UInt32,
+        _ payload: RawSpan, _ layout: MessageLayout, of slot: UInt32,
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
-        let payload = packet.extracting(droppingFirst: PacketFormat.headerByteCount)
         let route = state.pointee.routes.route(payload, layout)
-        let action = route.pointee.action
-        // Without trailing bytes the reply is the very packet: one copy, header and all.
-        if action == .echo, connection.pointee.asyncOutstanding == 0, layout.byteCount == payload.byteCount {
-            connection.pointee.lastMessage = state.pointee.now
-            return state.pointee.append(packet, to: connection) ? .next : .finish(.memoryBudget)
-        }
-        return act(on: action, route, MessageView(payload: payload, layout: layout), of: slot, connection, in: state)
+        let message = MessageView(payload: payload, layout: layout)
+        return act(on: route.pointee.action, route, message, of: slot, connection, in: state)
     }
 
     @inline(never)

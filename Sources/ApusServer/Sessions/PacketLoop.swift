@@ -3,15 +3,15 @@
 import ApusReactor
 import ApusWire
 
-/// Decode one packet after the other, from `start` on, for as long as replies may be written, and
-/// hand each on whole, header first.
+/// Decode one packet after the other, from `start` on, for as long as replies may be written, and hand on where each
+/// lies, header first.
 enum PacketLoop {
     @inline(__always)
     static func run(
-        _ bytes: RawSpan, from start: Int = 0, _ connection: UnsafeMutablePointer<Connection>,
-        in state: UnsafeMutablePointer<ShardState>, answer: (RawSpan) -> Verdict
+        _ bytes: RawSpan, from start: Int = 0, with decoder: PacketDecoder,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>,
+        answer: (Range<Int>) -> Verdict
     ) -> SessionProgress {
-        let decoder = state.pointee.decoder
         var offset = start
         var packetCount: UInt64 = 0
         defer { state.pointee.counters.packetsReceived.add(packetCount) }
@@ -25,9 +25,10 @@ enum PacketLoop {
                 guard mayReply(connection, in: state) else {
                     return SessionProgress(consumedByteCount: offset, stop: .paused)
                 }
-                switch answer(bytes.extracting(offset..<payload.upperBound)) {
+                switch answer(offset..<payload.upperBound) {
                 case .next: break
                 case .pause: return SessionProgress(consumedByteCount: offset, stop: .paused)
+                case .changed: return SessionProgress(consumedByteCount: payload.upperBound, stop: .changed)
                 case .finish(let reason):
                     return SessionProgress(consumedByteCount: payload.upperBound, stop: .finish(reason))
                 }
@@ -43,7 +44,7 @@ enum PacketLoop {
     static func mayReply(
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> Bool {
-        let waiting = connection.pointee.outbound.byteCount
+        let waiting = connection.pointee.unsentByteCount
         if waiting == 0 { return true }
         return waiting < state.pointee.limits.outstandingByteCountMax
             && state.pointee.pool.byteCountInUse < state.pointee.limits.memoryHighWater

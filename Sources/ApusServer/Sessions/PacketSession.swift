@@ -8,13 +8,22 @@ enum PacketSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, connection, in: state) { packet in
-            guard let handler = state.pointee.routes.packetHandler else { return .next }
-            var reply = Reply(to: connection, in: state)
-            let payload = packet.extracting(droppingFirst: PacketFormat.headerByteCount)
-            handler(payload, Context(connection, slot: slot, in: state), &reply)
-            connection.pointee.lastMessage = state.pointee.now
-            return reply.closing.map { .finish($0) } ?? .next
+        PacketLoop.run(bytes, with: state.pointee.decoder, connection, in: state) { packet in
+            let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
+            return answer(payload: payload, of: slot, connection, in: state)
         }
+    }
+
+    /// Answer one payload.
+    @inline(__always)
+    static func answer(
+        payload: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
+        guard let handler = state.pointee.routes.packetHandler else { return .next }
+        var reply = Reply(to: connection, in: state)
+        handler(payload, Context(connection, slot: slot, in: state), &reply)
+        connection.pointee.lastMessage = state.pointee.now
+        return reply.closing.map { .finish($0) } ?? .next
     }
 }

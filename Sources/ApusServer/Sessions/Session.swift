@@ -6,6 +6,8 @@ package enum SessionStop: BitwiseCopyable {
     case incomplete(byteCountNeeded: Int)
     /// Replies wait, or an asynchronous request must end first: the rest stays undecoded.
     case paused
+    /// What follows is spoken differently: the connection's protection has changed.
+    case changed
     /// The connection ends once its replies are sent.
     case finish(CloseReason)
 }
@@ -22,5 +24,7 @@ enum Verdict: BitwiseCopyable {
     case next
     /// Not now: it stays undecoded.
     case pause
+    /// Answered, and what follows is spoken differently.
+    case changed
     case finish(CloseReason)
 }

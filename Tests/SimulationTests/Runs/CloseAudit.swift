@@ -64,7 +64,10 @@ extension Simulation {
         case .memoryBudget: plan.isTight
         case .drainForced: isForced && !isStopped
         case .stopped: isForced
-        case .ioError: false
+        // The model's connections are plain.
+        case .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
+            .sealReflected, .decompression:
+            false
         }
     }
 
@@ -138,7 +141,8 @@ extension Simulation {
             .handler, .oversizeReply:
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
-            .ioError:
+            .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
+            .sealReflected, .decompression:
             return false
         }
     }

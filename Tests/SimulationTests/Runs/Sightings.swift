@@ -27,7 +27,7 @@ extension Sightings {
     /// What the runs together must meet. Not among it: an errno that no operation here ends with, lanes to other
     /// shards, and what a few thousand seeds meet by chance only.
     static let wanted: [String] =
-        CloseReason.allCases.filter { $0 != .ioError }.map { "closed \($0.label)" }
+        CloseReason.allCases.filter { !elsewhere.contains($0) }.map { "closed \($0.label)" }
         + [RefusalReason.connectionLimit, .noDescriptor, .aborted, .failed].map { "refused \($0.label)" }
         + [
             DropReason.replyForGoneConnection, .pushForGoneConnection, .pushOutstandingLimit, .handlerError,
@@ -39,6 +39,12 @@ extension Sightings {
             "cancels too late", "stale completions", "pauses", "async requests", "early async replies", "pings",
             "pushes",
         ]
+
+    /// The model's connections are plain; protected ones are tested on the real kernel.
+    private static let elsewhere: [CloseReason] = [
+        .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
+        .sealReflected, .decompression,
+    ]
 }
 
 extension Sightings {
