@@ -1,0 +1,1 @@
+"""What `Benchmarks/run` is made of: the machine, servers, measurements, figures, the report, and its two parts."""

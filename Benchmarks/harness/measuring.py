@@ -1,0 +1,168 @@
+"""Measurements: one sample of one server in one scenario, and the rounds that interleave them all."""
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import time
+from dataclasses import dataclass
+
+from .host import GENERATOR_CORE, Failure, say
+
+WAITING_SHARE_MAX = 0.005  # of one core: more than that, and a server that only waits disturbs the measured one
+QUIET_SHARE_MAX, QUIET_SECONDS, SETTLE_SECONDS_MAX = 0.01, 0.02, 1
+OTHERS_SHARE_MAX = 0.25  # of one core, taken by processes that are none of ours: more, and we measure again
+
+
+@dataclass(frozen=True)
+class Echoes:
+    """Connections that stay, each with `depth` requests on the way."""
+
+    name: str
+    connections: int
+    depth: int
+    size: int
+    counted = "messages"
+
+    @property
+    def is_latency(self):
+        return self.connections == 1
+
+    def arguments(self, options):
+        return ["packet", "--connections", str(self.connections), "--depth", str(self.depth), "--size", str(self.size),
+                "--seconds", str(options.seconds), "--warmup", str(options.warmup)]
+
+
+@dataclass(frozen=True)
+class Connects:
+    """Connections that come, exchange one PING, and go."""
+
+    name: str
+    concurrency: int
+    is_resumed: bool = False
+    counted = "connections"
+    is_latency = False
+
+    def arguments(self, options):
+        resume = ["--resume"] if self.is_resumed else []
+        return ["connect", "--concurrency", str(self.concurrency), "--seconds", str(options.seconds), *resume]
+
+
+def bench(apus, server, arguments, timeout):
+    """What the generator reports; a server that stalls ends the run and not the reader's patience."""
+    command = ["taskset", "-c", GENERATOR_CORE, str(apus), "bench", *arguments, "--address", server.address,
+               "--server-pid", str(server.process.pid), "--json", *server.contender.client]
+    where = f"{server.contender.name}, bench {' '.join(arguments)}"
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{where}: the generator did not end") from error
+    if result.returncode != 0:
+        raise Failure(f"{where}: the generator ended with {result.returncode}: {result.stderr.strip()}")
+    return json.loads(result.stdout)
+
+
+def generate(apus, server, scenario, options):
+    sample = bench(apus, server, scenario.arguments(options), 10 * (options.seconds + options.warmup) + 30)
+    count = sample[scenario.counted]
+    # A connect that found no port free on our side was tried again later; everything else is the server's.
+    errors = {what: number for what, number in sample["errors"].items() if what != "address_unavailable"}
+    if any(errors.values()) or not count:
+        raise Failure(f"{server.contender.name}, {scenario.name}: {count} {scenario.counted}, errors {errors}")
+    return sample
+
+
+class Usage:
+    """What has run on this machine up to now, in seconds: to tell the measured work from everybody else's."""
+
+    def __init__(self, server, waiting):
+        self.time = time.monotonic()
+        self.own, self.backend = server.own_cpu_nanoseconds() / 1e9, server.backend_cpu_nanoseconds() / 1e9
+        self.waiting = sum(other.cpu_nanoseconds() for other in waiting) / 1e9
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # the generators
+        self.ours = self.own + self.backend + self.waiting + ended.ru_utime + ended.ru_stime + time.process_time()
+        self.busy, self.stolen = self.machine()
+
+    @staticmethod
+    def machine():
+        fields = pathlib.Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+        user, nice, system, _, _, interrupt, soft_interrupt, stolen = (int(field) for field in fields[:8])
+        ticks_per_second = os.sysconf("SC_CLK_TCK")
+        return (user + nice + system + interrupt + soft_interrupt) / ticks_per_second, stolen / ticks_per_second
+
+    def shares_since(self, before):
+        """Of one core: servers that wait, other processes, the hypervisor."""
+        seconds = self.time - before.time
+        others = (self.busy - before.busy) - (self.ours - before.ours)
+        return {
+            "waiting": (self.waiting - before.waiting) / seconds,
+            "others": max(others, 0) / seconds,
+            "stolen": (self.stolen - before.stolen) / seconds,
+        }
+
+    def backend_per_own_since(self, before):
+        """The backend's processor time over the proxy's; the warm-up counts, and changes both alike."""
+        return (self.backend - before.backend) / (self.own - before.own)
+
+
+def settle(servers):
+    """Until they have done what the last generator left behind: handshakes begun, connections to close."""
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    spent, share = sum(server.cpu_nanoseconds() for server in servers), 1
+    while share > QUIET_SHARE_MAX and time.monotonic() < deadline:
+        time.sleep(QUIET_SECONDS)
+        before, spent = spent, sum(server.cpu_nanoseconds() for server in servers)
+        share = (spent - before) / 1e9 / QUIET_SECONDS
+
+
+def measure(apus, servers, server, scenario, options):
+    """One sample, and what else ran meanwhile."""
+    waiting = [other for other in servers if other is not server]
+    settle(servers)
+    before = Usage(server, waiting)
+    sample = generate(apus, server, scenario, options)
+    after = Usage(server, waiting)
+    sample["shares"] = after.shares_since(before)
+    sample["backend_per_own"] = after.backend_per_own_since(before)
+    return sample
+
+
+class Patience:
+    """Measures again what other processes disturbed: judged by their CPU time, never by the figure. A quarter more
+    measurements at most, so that a busy machine makes the run worse but not endless."""
+
+    def __init__(self, measurements_planned):
+        self.left = measurements_planned // 4
+
+    def measure(self, *what):
+        sample, again = measure(*what), 0
+        while sample["shares"]["others"] > OTHERS_SHARE_MAX and self.left > 0:
+            self.left -= 1
+            sample, again = measure(*what), again + 1
+        sample["again"], sample["disturbed"] = again, sample["shares"]["others"] > OTHERS_SHARE_MAX
+        return sample
+
+
+def run_rounds(part, servers, options):
+    """Every contender in every scenario it takes part in, every round, the order rotated."""
+    pairs = sum(server.contender.takes_part(scenario) for server in servers for scenario in part.scenarios)
+    samples, patience = [], Patience(0 if options.tiny else options.rounds * pairs)
+    for round_number in range(options.rounds):
+        first = round_number % len(servers)
+        rotated = servers[first:] + servers[:first]
+        for scenario in part.scenarios:
+            for server in rotated:
+                if not server.contender.takes_part(scenario):
+                    continue
+                sample = patience.measure(options.apus, servers, server, scenario, options)
+                sample.update(round=round_number, contender=server.contender.name, scenario=scenario.name)
+                samples.append(sample)
+        part.end_round(round_number)
+        say(f"round {round_number + 1} of {options.rounds}: {round_line(samples, round_number, part.headline)}")
+    return samples
+
+
+def round_line(samples, round_number, headline):
+    figures = [f"{sample['contender']} {sample['server']['cpu_us_per_message']:.3f}" for sample in samples
+               if sample["round"] == round_number and sample["scenario"] == headline]
+    return f"{headline}: " + " · ".join(figures) + " µs"
