@@ -250,8 +250,8 @@ extension ClientShard {
     /// The server went away before there were keys: it tells nobody why.
     private func unsecured(_ connection: ClientConnection) -> ClientError {
         .insecure(
-            reason: "the server ended the handshake: it asks for another security, or refuses this client's version, "
-                + "key, certificate or clock; the server's log and metrics say which",
+            reason: "the server ended the handshake, and servers do not tell strangers why: compare both sides' "
+                + "security, keys or certificates, and clocks",
             address: connection.opening.address)
     }
 

@@ -95,6 +95,12 @@ enum SecretFile {
 
     static func presharedKey(_ path: String) throws -> PresharedKey {
         let bytes = try read(path, "--psk-file")
+        guard bytes.count >= PresharedKey.byteCountMin else {
+            throw Failure(
+                .invalidConfiguration,
+                "apus: --psk-file \(path): a pre-shared key has at least \(PresharedKey.byteCountMin) random bytes, "
+                    + "found \(bytes.count)")
+        }
         return PresharedKey(bytes.span.bytes)
     }
 

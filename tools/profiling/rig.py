@@ -86,7 +86,8 @@ class Load:
 
     def start(self, server, seconds):
         options = ["--connections", self.connections, "--depth", self.depth, "--size", self.size]
-        command = [self.apus, "bench", "packet", "--address", server.address, *map(str, options)]
+        where = ["--address", server.address, "--security", "none"]
+        command = [self.apus, "bench", "packet", *where, *map(str, options)]
         command += ["--seconds", str(seconds), "--warmup", "0", "--json", "--server-pid", str(server.process.pid)]
         return subprocess.Popen(
             _pinned("1") + command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True

@@ -17,6 +17,7 @@ from .wire import PAYLOAD_BYTES_MAX
 PLAIN, LZ4, ZSTD = 0, 1, 2
 CODES = {"lz4": LZ4, "zstd": ZSTD}
 NAMES = {code: name for name, code in CODES.items()}
+RATIO_MAX = 256
 WORTH_BYTES_MIN = 64
 
 
@@ -32,7 +33,9 @@ def missing(names):
 
 def pack(message, name):
     """The plaintext of a sealed packet: compressed where that makes it shorter."""
-    if len(message) >= WORTH_BYTES_MIN and len(packed := compress(message, name)) < len(message):
+    packed = compress(message, name) if len(message) >= WORTH_BYTES_MIN else message
+    # What unpacks to more than so many times its size is refused.
+    if len(packed) < len(message) <= RATIO_MAX * len(packed):
         return bytes([CODES[name]]) + packed
     return bytes([PLAIN]) + message
 
