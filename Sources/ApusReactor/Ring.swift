@@ -7,9 +7,9 @@ import Glibc
 /// How much a ring reserves.
 public struct RingSizes: Sendable {
     /// Operations prepared between two waits; more are submitted early.
-    public var submissions: UInt32 = 2048
+    public var submissions: UInt32 = 512
     /// Completions the kernel can post between two waits before it has to queue them elsewhere (it counts those).
-    public var completions: UInt32 = 16384
+    public var completions: UInt32 = 4096
     /// Buffers lent to the kernel; a power of two, at most 32768.
     public var buffers: UInt32 = 256
     /// The size of one. A packet that lies in one buffer is not copied.
