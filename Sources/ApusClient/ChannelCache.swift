@@ -24,7 +24,8 @@ struct ChannelCache {
             switch security {
             case .handshake(var settings):
                 settings.compression = opening.compression.algorithms.map(\.rawValue)
-                let packing = settings.compression.isEmpty ? nil : PayloadPacking.with(opening.compression)
+                let packing = settings.compression.isEmpty ? nil : PayloadPacking.with(
+                    opening.compression, byteCountMax: opening.payloadByteCountMax)
                 let channels = try ClientChannels(.handshake(settings), packing: packing)
                 return try channels.open(wallMilliseconds: WallClock.milliseconds())
             case .tls(let material):
@@ -71,7 +72,8 @@ struct ChannelCache {
 
 extension PayloadPacking {
     /// By what the client was told.
-    static func with(_ settings: CompressionSettings) -> PayloadPacking {
+    /// - Parameter byteCountMax: the longest payload that the server may have packed.
+    static func with(_ settings: CompressionSettings, byteCountMax: Int) -> PayloadPacking {
         PayloadPacking(
             pack: { payload, code in
                 guard payload.byteCount >= settings.thresholdByteCount,
@@ -84,8 +86,7 @@ extension PayloadPacking {
                 guard let algorithm = CompressionAlgorithm(rawValue: code) else { return nil }
                 do throws(CompressionError) {
                     return try Compression.decompress(
-                        packed, with: algorithm, byteCountMax: PacketFormat.payloadByteCountMax,
-                        ratioMax: settings.ratioMax)
+                        packed, with: algorithm, byteCountMax: byteCountMax, ratioMax: settings.ratioMax)
                 } catch {
                     return nil
                 }

@@ -49,7 +49,8 @@ public final class Client: Sendable {
         let arrivals = Arrivals(byteCountMax: configuration.unreadByteCountMax)
         let opening = Opening(
             address: address, candidates: candidates, timeout: configuration.connectionTimeout, opened: opened,
-            security: configuration.security, compression: configuration.compression
+            security: configuration.security, compression: configuration.compression,
+            payloadByteCountMax: configuration.payloadByteCountMax
         ) {
             Conversation(address: address, configuration: configuration, calls: calls, arrivals: arrivals)
         }

@@ -51,8 +51,11 @@ public struct ClientConfiguration: Sendable {
 
     private var securityProblems: [String] {
         switch security {
-        case .handshake(let settings):
+        case .handshake(var settings):
+            settings.compression = compression.algorithms.map(\.rawValue)
             return settings.problems() + compression.problems()
+        case .tls(let material) where material.settings.role != .client:
+            return ["security: the TLS material is a server's"]
         case .tls, nil:
             guard !compression.algorithms.isEmpty else { return [] }
             return ["compression: agreed on in NPRO's handshake only: use it, or leave compression out"]

@@ -62,6 +62,15 @@ final class ClientConnection {
 
     deinit { target.deallocate() }
 
+    /// Few enough bytes wait.
+    var mayWrite: Bool { (channel?.outgoingByteCount ?? 0) < OutboundBytes.gatheredByteCountMax }
+
+    /// TLS promised a goodbye that has not come. After ours it makes no difference.
+    var isCut: Bool {
+        guard case .tls = opening.security, let channel else { return false }
+        return !channel.isClosedByPeer && !isChannelFinished
+    }
+
     /// Everything that was written has left.
     var hasSentAll: Bool { outbound.isEmpty && flight.isEmpty && (channel?.outgoingByteCount ?? 0) == 0 }
 

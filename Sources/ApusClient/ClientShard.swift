@@ -193,12 +193,18 @@ extension ClientShard {
                 if failure == nil { failure = ClientShard.receive(plain: plain, connection, at: now) }
             }
         } catch {
-            // The last word, an alert, is sent if the kernel takes it.
+            sendAlert(connection)
             throw .insecure(reason: error.description, address: connection.opening.address)
         }
         if let failure { throw failure }
         if connection.phase == .securing, channel.isReady { begin(connection) }
         if channel.isClosedByPeer { try receivedNothing(0, connection) }
+    }
+
+    /// The channel's last word, so that the server learns why: submitted before what cancels it.
+    private mutating func sendAlert(_ connection: ClientConnection) {
+        guard let descriptor = connection.descriptor else { return }
+        send(connection, descriptor)
     }
 
     private static func receive(
@@ -221,12 +227,20 @@ extension ClientShard {
     }
 
     private func receivedNothing(_ result: Int32, _ connection: ClientConnection) throws(ClientError) {
-        if connection.phase == .securing { throw unsecured(connection) }
         switch ReceiveError(result) {
-        case .finished: throw connection.session.reasonToEnd(isInsidePacket: !connection.inbound.isEmpty)
+        case .finished:
+            if connection.phase == .securing { throw unsecured(connection) }
+            if connection.isCut {
+                throw .insecure(
+                    reason: "the stream ended without TLS's goodbye: somebody may have cut it",
+                    address: connection.opening.address)
+            }
+            throw connection.session.reasonToEnd(isInsidePacket: !connection.inbound.isEmpty)
         // Armed again at the end of the turn, when leases have been recycled.
         case .starved, .interrupted: break
-        case .reset, .failed: throw .connectionLost(address: connection.opening.address)
+        case .reset, .failed:
+            if connection.phase == .securing { throw unsecured(connection) }
+            throw .connectionLost(address: connection.opening.address)
         }
     }
 
@@ -289,11 +303,14 @@ extension ClientShard {
 
     private mutating func settleOpen(_ connection: ClientConnection) {
         guard let descriptor = connection.descriptor else { return }
-        connection.session.write(into: &connection.outbound, at: ring.now)
-        do throws(ClientError) {
-            try seal(connection)
-        } catch {
-            return end(connection, error)
+        // What is sealed has to be sent, so no more is sealed than may wait.
+        if connection.mayWrite {
+            connection.session.write(into: &connection.outbound, at: ring.now)
+            do throws(ClientError) {
+                try seal(connection)
+            } catch {
+                return end(connection, error)
+            }
         }
         send(connection, descriptor)
         receive(connection, descriptor)

@@ -31,6 +31,7 @@ struct Opening: Sendable {
     let opened: Waiter<Void>
     let security: ClientSecurity?
     let compression: CompressionSettings
+    let payloadByteCountMax: Int
     /// Called once, on the loop's thread, where the session stays.
     let makeSession: @Sendable () -> any Session
 }

@@ -3,15 +3,19 @@
 public struct PayloadPacker: ~Copyable {
     private let settings: CompressionSettings
     private let byteCountMax: Int
+    private let unpackedByteCountMax: Int
     private var lz4Compressor: Compressor?
     private var zstdCompressor: Compressor?
     private var lz4Decompressor: Decompressor?
     private var zstdDecompressor: Decompressor?
 
-    /// - Parameter byteCountMax: the longest payload, packed or not.
-    public init(_ settings: CompressionSettings, byteCountMax: Int) {
+    /// - Parameters:
+    ///   - byteCountMax: the longest payload that is packed.
+    ///   - unpackedByteCountMax: the longest payload that others may have packed.
+    public init(_ settings: CompressionSettings, byteCountMax: Int, unpackedByteCountMax: Int) {
         self.settings = settings
         self.byteCountMax = byteCountMax
+        self.unpackedByteCountMax = unpackedByteCountMax
     }
 
     /// Pack a payload into `target`. Nil: it is short, not worth it, or does not get smaller.
@@ -33,7 +37,7 @@ public struct PayloadPacker: ~Copyable {
         }
     }
 
-    /// - Parameter target: room for the longest payload.
+    /// - Parameter target: room for the longest payload that others may have packed.
     /// - Returns: the byte count of the payload.
     public mutating func unpack(
         _ packed: RawSpan, with algorithm: CompressionAlgorithm, into target: UnsafeMutableRawBufferPointer
@@ -59,6 +63,6 @@ public struct PayloadPacker: ~Copyable {
     }
 
     private func decompressor(_ algorithm: CompressionAlgorithm) -> Decompressor {
-        Decompressor(algorithm, byteCountMax: byteCountMax, ratioMax: settings.ratioMax)
+        Decompressor(algorithm, byteCountMax: unpackedByteCountMax, ratioMax: settings.ratioMax)
     }
 }

@@ -26,6 +26,8 @@ extension ConnectionSet {
             let isHopeless = connecting == 0 && started == target || ConnectError(connectResult) == .refused
             if openCount == 0, connectResult != 0, isHopeless { throw connectError }
         }
+        // Every handshake was ended by the server: nothing that follows would be answered.
+        if isProtected, openCount == 0 { throw channelFailure.map { .insecure($0.description) } ?? .closed(address) }
     }
 
     private var connectError: LoadError {

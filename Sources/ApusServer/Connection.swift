@@ -82,6 +82,8 @@ package struct Connection: BitwiseCopyable {
     package var outbound = Outbound()
     /// Replies of this turn that TLS has yet to seal.
     var unsealedByteCount = 0
+    /// TLS seals nothing until the peer has sent the rest of a handshake message; since `waitingSince`.
+    var isSealBlocked = false
     /// What `inbound` must hold before decoding is worth another try.
     var byteCountNeeded = 0
 
@@ -133,9 +135,9 @@ package struct Connection: BitwiseCopyable {
     /// Open, listening, and with nothing to send, now or soon.
     @inline(__always)
     var isAtRest: Bool {
-        phase == .open && receiving && !isPaused && outbound.isEmpty && asyncOutstanding == 0
+        phase == .open && receiving && !isPaused && unsentByteCount == 0 && asyncOutstanding == 0
     }
 
     /// Nothing of a request or a reply is under way here, as far as this side can see.
-    package var isQuiet: Bool { outbound.isEmpty && inbound.isEmpty && asyncOutstanding == 0 && !sending }
+    package var isQuiet: Bool { unsentByteCount == 0 && inbound.isEmpty && asyncOutstanding == 0 && !sending }
 }

@@ -14,7 +14,6 @@ public struct Context: BitwiseCopyable {
     private let descriptor: Descriptor
     private let listenerIndex: UInt8
     private let state: UnsafeMutablePointer<ShardState>
-    private let protection: Protection
     /// Names this connection for a later push, also from other threads.
     public let token: ConnectionToken
 
@@ -25,7 +24,6 @@ public struct Context: BitwiseCopyable {
         descriptor = connection.pointee.descriptor
         listenerIndex = connection.pointee.listener
         self.state = state
-        protection = connection.pointee.protection
         token = ConnectionToken(shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
     }
 
@@ -43,7 +41,10 @@ public struct Context: BitwiseCopyable {
 
     /// Who the peer proved to be in the listener's handshake.
     public var peerProof: PeerProof {
-        switch protection {
+        guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation) else {
+            return .none
+        }
+        return switch connection.pointee.protection {
         case .none, .handshake: .none
         case .sealed(let sealed): sealed.pointee.proof
         case .tls(let tls): tls.pointee.proof

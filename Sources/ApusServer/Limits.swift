@@ -21,7 +21,9 @@ package struct Limits: Sendable {
     static let mailByteCountMax = (128 << 10) - 16
     /// What may wait on a connection before a reply is written: the reply of the longest packet must still fit the
     /// largest buffer (32 MiB), since what gathers lies in one.
+    /// With TLS the same as records.
     static let outstandingByteCountLimit = BufferPool.chunkByteCountMax - PacketFormat.payloadByteCountMax - 4096
+        - (recordByteCountMax(plaintextByteCount: BufferPool.chunkByteCountMax) - BufferPool.chunkByteCountMax)
     /// What TLS opens at a time: four of its records, so that a lease is mostly opened in one step.
     static let openedByteCountMax = 64 << 10
     /// What TLS may want sent at a time: its largest record and some.
@@ -52,6 +54,9 @@ package struct Limits: Sendable {
     package var memoryByteCount: Int
     /// Above this much of the budget a connection that has replies waiting is not read further.
     var memoryHighWater: Int
+
+    /// What may wait on a TLS connection, its own records included.
+    var recordByteCountLimit: Int { outstandingByteCountMax + PacketFormat.payloadByteCountMax + (1 << 20) }
 
     package init(_ configuration: ServerConfiguration) {
         connections = configuration.maxConnections

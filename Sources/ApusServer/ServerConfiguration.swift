@@ -103,9 +103,7 @@ public struct ServerConfiguration: Sendable {
             } catch {
                 problems.append("listener \(listener.name): \(error)")
             }
-            if case .handshake(let settings, let compression) = listener.security {
-                problems += (settings.problems() + compression.problems()).map { "listener \(listener.name): \($0)" }
-            }
+            problems += listener.security.problems().map { "listener \(listener.name): \($0)" }
         }
         return problems
     }

@@ -94,6 +94,9 @@ public final class ServerHandle: Sendable {
         guard case .tls = configuration.listeners[index].security else {
             throw .invalidConfiguration(["listener \(listener): it does not speak TLS"])
         }
+        guard material.settings.role == .server else {
+            throw .invalidConfiguration(["listener \(listener): the TLS material is a client's"])
+        }
         inboxes.forEach { _ = $0.post(.replaceTLS(listener: index, material)) }
     }
 

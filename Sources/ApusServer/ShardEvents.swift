@@ -32,6 +32,7 @@ extension Shard where IO: ~Copyable {
             state.pointee.asyncEnded(byteCount: byteCount)
             // First, so that no request behind it is answered in its place.
             finish(token, .oversizeReply)
+            forgetRequests(of: token, from: sequence &+ 1)
             answered(token, sequence: sequence, nil)
         case .push(let token, let packet):
             state.pointee.shared.pushTaken()
@@ -88,12 +89,26 @@ extension Shard where IO: ~Copyable {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
         guard connection.pointee.mayCarry(packetByteCount: packet.count) else {
-            return finish(slot, connection, .oversizeReply)
+            let token = ConnectionToken(
+                shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
+            finish(slot, connection, .oversizeReply)
+            return forgetRequests(of: token, from: connection.pointee.asyncAnswered)
         }
         guard state.pointee.append(packet: packet.span.bytes, to: connection) else {
             state.pointee.counters.count(DropReason.memoryBudget)
             return abort(slot, connection, .memoryBudget)
         }
+    }
+
+    /// A reply cannot be sent: those to later requests would be taken for it, so nobody waits for them any more.
+    private mutating func forgetRequests(of token: ConnectionToken, from first: UInt32) {
+        guard let connection = state.pointee.slab.connection(token.slot, generation: token.generation),
+            first &- connection.pointee.asyncAnswered < connection.pointee.asyncOutstanding
+        else { return }
+        let later = connection.pointee.asyncRequested &- first
+        let dropped = state.pointee.asyncReplies.drop(token, from: first, outstanding: later)
+        state.pointee.counters.count(DropReason.replyForGoneConnection, dropped)
+        connection.pointee.asyncRequested = first
     }
 
     /// The connection is gone: replies that waited for their turn are dropped, the others will be when they come.

@@ -19,6 +19,12 @@ extension Shard where IO: ~Copyable {
             guard gather(UnsafeRawBufferPointer(rebasing: records[..<step.recordByteCount]), connection) else {
                 return abort(slot, connection, .memoryBudget)
             }
+            // Records that a peer provokes and does not read: key updates without end.
+            if step.recordByteCount > 0,
+                connection.pointee.unsentByteCount > state.pointee.limits.recordByteCountLimit
+            {
+                return abort(slot, connection, .stalledWrite)
+            }
             if !connection.pointee.isEstablished, tls.pointee.session.isHandshakeComplete {
                 establishTLS(tls, slot, connection)
             }
@@ -107,8 +113,17 @@ extension Shard where IO: ~Copyable {
             _ = tls.pointee.plaintext.sent(step.plaintextByteCount, pool: &state.pointee.pool)
             if case .failed(let failure) = step.state { breakTLS(failure, tls, slot, connection) }
             // In the middle of a handshake message of the peer's: its rest comes first.
-            if step.plaintextByteCount == 0, !tls.pointee.isClosed { return }
+            if step.plaintextByteCount == 0, !tls.pointee.isClosed { return blockSealing(slot, connection) }
         }
+        connection.pointee.isSealBlocked = false
+    }
+
+    /// A peer that never sends the rest must not keep replies in memory: it has as long as for taking a send.
+    private mutating func blockSealing(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard !connection.pointee.isSealBlocked else { return }
+        connection.pointee.isSealBlocked = true
+        connection.pointee.waitingSince = state.pointee.now
+        scheduleTimer(slot, connection)
     }
 
     private mutating func dropUnsealed(

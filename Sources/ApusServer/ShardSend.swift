@@ -21,6 +21,8 @@ extension Shard where IO: ~Copyable {
     private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         if state.pointee.isDraining { tellToLeave(connection) }
         seal(slot, connection)
+        // Sealing may have found no buffer.
+        guard connection.pointee.phase != .closing else { return }
         send(slot, connection)
         if connection.pointee.receiving {
             limitBacklog(slot, connection)
@@ -32,9 +34,11 @@ extension Shard where IO: ~Copyable {
     /// What is in flight leaves, and what gathered follows; then our FIN, or at once the close when the peer's is here.
     private mutating func settleFinishing(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         seal(slot, connection)
+        guard connection.pointee.phase == .finishing else { return }
         if connection.pointee.asyncOutstanding == 0 { sayGoodbye(connection) }
         send(slot, connection)
-        if connection.pointee.outbound.isEmpty, !connection.pointee.sending, connection.pointee.asyncOutstanding == 0 {
+        let isDone = connection.pointee.unsentByteCount == 0 && connection.pointee.asyncOutstanding == 0
+        if isDone, !connection.pointee.sending {
             if connection.pointee.peerFinished { return close(slot, connection) }
             connection.pointee.phase = .lingering
             connection.pointee.waitingSince = state.pointee.now

@@ -78,11 +78,13 @@ package struct ShardState: ~Copyable {
 
     package init(_ settings: ShardSettings, at now: Instant) throws {
         let pool = try BufferPool(byteBudget: settings.limits.memoryByteCount)
-        guards = try ListenerGuard.allocate(settings.securities, tickets: settings.shared.tickets)
+        guards = try ListenerGuard.allocate(
+            settings.securities, tickets: settings.shared.tickets,
+            payloadByteCountMax: settings.limits.payloadByteCountMax)
         guardCount = settings.securities.count
         self.pool = pool
         aead = AEADContext()
-        unpacked = Scratch(byteCount: PacketFormat.payloadByteCountMax)
+        unpacked = Scratch(byteCount: settings.limits.payloadByteCountMax)
         packed = Scratch(byteCount: PacketFormat.payloadByteCountMax)
         index = settings.index
         limits = settings.limits

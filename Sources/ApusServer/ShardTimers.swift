@@ -64,13 +64,17 @@ extension Shard where IO: ~Copyable {
         if connection.pointee.sending, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
             return .stalledWrite
         }
+        if connection.pointee.isSealBlocked, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
+            return .stalledWrite
+        }
         guard connection.pointee.phase == .open else { return nil }
-        if !connection.pointee.isHeard {
-            return now >= connection.pointee.opened + limits.firstByteTimeout ? .firstByteTimeout : nil
+        if !connection.pointee.isHeard, now >= connection.pointee.opened + limits.firstByteTimeout {
+            return .firstByteTimeout
         }
-        if !connection.pointee.isEstablished {
-            return now >= connection.pointee.opened + limits.handshakeTimeout ? .handshakeTimeout : nil
+        if !connection.pointee.isEstablished, now >= connection.pointee.opened + limits.handshakeTimeout {
+            return .handshakeTimeout
         }
+        if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
         if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
@@ -90,14 +94,24 @@ extension Shard where IO: ~Copyable {
         case .lingering: return connection.pointee.waitingSince + Limits.lingerTimeout
         case .open, .finishing: break
         }
-        if connection.pointee.sending { consider(connection.pointee.waitingSince + limits.stalledWriteTimeout) }
+        if connection.pointee.sending || connection.pointee.isSealBlocked {
+            consider(connection.pointee.waitingSince + limits.stalledWriteTimeout)
+        }
         guard connection.pointee.phase == .open else { return due }
         if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
         if !connection.pointee.isEstablished {
             consider(connection.pointee.opened + limits.handshakeTimeout)
             return max(due, state.pointee.now + .millisecond)
         }
-        let now = state.pointee.now
+        // What is due already was seen to; a timer in the past would go off again in this turn.
+        return max(min(due, nextDueOfTalk(connection)), state.pointee.now + .millisecond)
+    }
+
+    /// Of a connection that may speak.
+    private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+        let (limits, now) = (state.pointee.limits, state.pointee.now)
+        var due = Instant.never
+        func consider(_ instant: Instant) { due = min(due, instant) }
         // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
         let isWaiting = connection.pointee.isPaused || connection.pointee.sending
         // The idle and the dead-peer clock start with the first byte; a PING may go out before.
@@ -109,8 +123,7 @@ extension Shard where IO: ~Copyable {
             consider((isWaiting ? now : connection.pointee.lastSent) + interval)
             if isHeard, !isWaiting, let deadline = deadPeerDeadline(connection) { consider(deadline) }
         }
-        // What is due already was seen to; a timer in the past would go off again in this turn.
-        return max(due, now + .millisecond)
+        return due
     }
 
     /// Silent for four intervals, and the last three began with a PING. A peer that is still busy with what it was sent

@@ -36,6 +36,9 @@ struct BenchConnect: ParsableCommand {
         configuration.concurrency = concurrency
         configuration.serverPID = serverPid
         configuration.resumes = resume
+        guard !resume || options.security.kind == .tls else {
+            throw Failure(.invalidConfiguration, "apus: --resume: only TLS has sessions to go on from; leave it out")
+        }
         configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
 

@@ -4,6 +4,7 @@ import ApusCompression
 import ApusSecurity
 import ArgumentParser
 import Foundation
+import Glibc
 
 /// How connections are protected.
 enum SecurityArgument: String, CaseIterable, ExpressibleByArgument {
@@ -84,11 +85,13 @@ struct HandshakeOptions: ParsableArguments {
 enum SecretFile {
     /// Without the newline that editors leave.
     static func read(_ path: String, _ flag: String) throws -> [UInt8] {
-        guard let contents = FileManager.default.contents(atPath: path) else {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
             throw Failure(.invalidConfiguration, "apus: \(flag) \(path): cannot be read: is it there, and is it yours?")
         }
-        try refuseOpen(path, flag)
-        var bytes = Array(contents)
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try refuseOpen(descriptor, path, flag)
+        var bytes = Array(try file.readToEnd() ?? Data())
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         return bytes
     }
@@ -118,12 +121,12 @@ enum SecretFile {
         return IdentityKey(seed: key)
     }
 
-    /// A secret that others may read is none.
-    private static func refuseOpen(_ path: String, _ flag: String) throws {
-        let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        guard let mode = attributes[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
+    /// A secret that others may read is none. Of the file that was opened, wherever links lead.
+    private static func refuseOpen(_ descriptor: Int32, _ path: String, _ flag: String) throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & 0o077 != 0 else { return }
+        let mode = String(status.st_mode & 0o777, radix: 8)
         throw Failure(
-            .invalidConfiguration,
-            "apus: \(flag) \(path): others may read it (mode \(String(mode, radix: 8))): chmod 600 \(path)")
+            .invalidConfiguration, "apus: \(flag) \(path): others may read it (mode \(mode)): chmod 600 \(path)")
     }
 }

@@ -84,8 +84,8 @@ struct Serve: ParsableCommand {
         configuration.idleTimeout = idleTimeout.duration
         configuration.heartbeatInterval = heartbeatInterval.duration
         configuration.firstByteTimeout = connectionTimeout.duration
-        configuration.handshakeTimeout = security.handshakeTimeout.duration
-        configuration.handshakesPerSecondMax = security.maxHandshakeRate
+        if let timeout = security.handshakeTimeout { configuration.handshakeTimeout = timeout.duration }
+        if let rate = security.maxHandshakeRate { configuration.handshakesPerSecondMax = rate }
         configuration.stalledWriteTimeout = connectionTimeout.duration
         configuration.shutdownTimeout = shutdownTimeout.duration
         configuration.outstandingByteCountMax = maxOutstandingBytes.byteCount

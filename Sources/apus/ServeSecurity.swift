@@ -26,8 +26,8 @@ struct ServeSecurity: ParsableArguments {
     @Option(help: "TLS: protocols to agree on (ALPN), best first. Without any, every client is let in.")
     var tlsAlpn: [String] = []
 
-    @Option(help: "TLS: the least version, 1.2 or 1.3.")
-    var tlsMinVersion = TLSVersionArgument(.tls12)
+    @Option(help: "TLS: the least version, 1.2 or 1.3. (default: 1.2)")
+    var tlsMinVersion: TLSVersionArgument?
 
     @Option(help: "TLS: ciphers of TLS 1.2, OpenSSL's names between colons.")
     var tlsCiphers: String?
@@ -37,11 +37,11 @@ struct ServeSecurity: ParsableArguments {
 
     @OptionGroup var handshake: HandshakeOptions
 
-    @Option(help: "From accept until a protected connection has its keys.")
-    var handshakeTimeout = DurationArgument(.seconds(10))
+    @Option(help: "From accept until a protected connection has its keys. (default: 10s)")
+    var handshakeTimeout: DurationArgument?
 
-    @Option(help: "NPRO handshakes a second, in the whole process; more are refused.")
-    var maxHandshakeRate = 2000
+    @Option(help: "NPRO handshakes a second, in the whole process; more are refused. (default: 2000)")
+    var maxHandshakeRate: Int?
 
     /// What all listeners ask for.
     func listenerSecurity() throws -> ListenerSecurity {
@@ -65,7 +65,7 @@ struct ServeSecurity: ParsableArguments {
         settings.clientVerification = verifyClient ? .required : verifyClientOptional ? .optional : .none
         settings.pins = try handshake.certificatePins()
         settings.applicationProtocols = tlsAlpn
-        settings.versionMin = tlsMinVersion.version
+        if let tlsMinVersion { settings.versionMin = tlsMinVersion.version }
         if let tlsCiphers { settings.cipherList = tlsCiphers }
         if let tlsSuites { settings.cipherSuites = tlsSuites }
         return try TLSMaterial.checked(settings)
@@ -76,10 +76,15 @@ struct ServeSecurity: ParsableArguments {
         let tls = [
             (tlsCertificate != nil, "--tls-certificate"), (tlsKey != nil, "--tls-key"), (tlsCa != nil, "--tls-ca"),
             (verifyClient, "--verify-client"), (verifyClientOptional, "--verify-client-optional"),
-            (!tlsAlpn.isEmpty, "--tls-alpn"), (tlsCiphers != nil, "--tls-ciphers"), (tlsSuites != nil, "--tls-suites"),
+            (tlsMinVersion != nil, "--tls-min-version"), (!tlsAlpn.isEmpty, "--tls-alpn"),
+            (tlsCiphers != nil, "--tls-ciphers"), (tlsSuites != nil, "--tls-suites"),
         ].filter(\.0).map(\.1)
         try SecurityFlags.refuse(security == .tls ? [] : tls, for: security, neededBy: .tls)
-        try SecurityFlags.refuse(security == .handshake ? [] : handshake.given, for: security, neededBy: .handshake)
+        let rate = maxHandshakeRate == nil ? [] : ["--max-handshake-rate"]
+        try SecurityFlags.refuse(
+            security == .handshake ? [] : handshake.given + rate, for: security, neededBy: .handshake)
+        let timeout = handshakeTimeout == nil ? [] : ["--handshake-timeout"]
+        try SecurityFlags.refuse(security == .none ? timeout : [], for: security, neededBy: .handshake)
         let pins = security == .none && !handshake.pin.isEmpty ? ["--pin"] : []
         try SecurityFlags.refuse(pins, for: security, neededBy: .tls)
     }

@@ -71,7 +71,7 @@ private func withClient(
                 case .failure(let error): #expect(error as? ClientError == .closed(address: client.address))
                 }
             }
-            #expect(handle.metrics.closed[.disconnect] == 1)
+            #expect(eventually { handle.metrics.closed[.disconnect] == 1 })
         }
     }
 

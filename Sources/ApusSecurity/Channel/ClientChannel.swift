@@ -36,6 +36,8 @@ public final class ClientChannel {
     private var outgoing = WireBytes()
     /// The beginning of a packet.
     private var incoming: [UInt8] = []
+    /// What it must hold before looking at it is worth while.
+    private var byteCountNeeded = 0
     /// Nil until plain packets may be sent.
     public private(set) var agreement: ChannelAgreement?
     /// TLS: the peer said that nothing follows.
@@ -116,16 +118,17 @@ extension ClientChannel {
     private func receivePackets(
         _ wire: UnsafeMutableRawBufferPointer, _ deliver: (UnsafeRawBufferPointer) -> Void
     ) throws(ChannelFailure) {
-        guard incoming.isEmpty else {
-            unsafe incoming.append(contentsOf: wire)
-            var gathered: [UInt8] = []
-            swap(&gathered, &incoming)
-            let taken = unsafe gathered.withUnsafeMutableBytes { bytes in unsafe tryPackets(bytes, deliver) }
-            incoming = Array(gathered[try taken.get()...])
+        guard !incoming.isEmpty else {
+            let consumed = try unsafe takePackets(wire, deliver)
+            unsafe incoming.append(contentsOf: wire[consumed...])
             return
         }
-        let consumed = try unsafe takePackets(wire, deliver)
-        unsafe incoming.append(contentsOf: wire[consumed...])
+        unsafe incoming.append(contentsOf: wire)
+        guard incoming.count >= byteCountNeeded else { return }
+        var gathered: [UInt8] = []
+        swap(&gathered, &incoming)
+        let taken = unsafe gathered.withUnsafeMutableBytes { bytes in unsafe tryPackets(bytes, deliver) }
+        incoming = Array(gathered[try taken.get()...])
     }
 
     private func tryPackets(
@@ -138,6 +141,11 @@ extension ClientChannel {
         }
     }
 
+    /// Until there are keys nothing longer than a handshake message is gathered.
+    private var decoder: PacketDecoder {
+        isReady ? PacketDecoder() : PacketDecoder(payloadByteCountMax: HandshakeFormat.payloadByteCountMax)
+    }
+
     /// Returns how many bytes are done with.
     private func takePackets(
         _ bytes: UnsafeMutableRawBufferPointer, _ deliver: (UnsafeRawBufferPointer) -> Void
@@ -145,8 +153,10 @@ extension ClientChannel {
         let span = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes))
         var offset = 0
         while true {
-            switch PacketDecoder().step(span, at: offset) {
-            case .incomplete: return offset
+            switch decoder.step(span, at: offset) {
+            case .incomplete(let byteCountNeeded):
+                self.byteCountNeeded = byteCountNeeded
+                return offset
             case .violation(let violation): throw .packet(violation)
             case .packet(let payload):
                 try unsafe take(UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<payload.upperBound]), deliver)

@@ -17,30 +17,36 @@ struct ListenerGuard: ~Copyable {
     var packer: PayloadPacker
     /// Connections that stand keep the one they began with.
     private var tls: TLSContext?
+    /// When the ticket keys were last told the time: they lock.
+    private var ticketMinute = UInt64.max
 
-    init(_ security: ListenerSecurity, tickets: TicketKeys) throws(TLSConfigurationError) {
+    init(
+        _ security: ListenerSecurity, tickets: TicketKeys, payloadByteCountMax: Int
+    ) throws(TLSConfigurationError) {
         var compression = CompressionSettings()
         switch security {
         case .none: start = .plain
-        case .handshake(var settings, let agreed):
-            settings.compression = agreed.algorithms.map(\.rawValue)
+        case .handshake(let settings, let agreed):
             compression = agreed
-            start = .handshake(settings)
+            start = .handshake(ListenerSecurity.offering(agreed, in: settings))
         case .tls(let material):
             start = .tls
             tls = try TLSContext(server: material, tickets: tickets)
         }
-        packer = PayloadPacker(compression, byteCountMax: PacketFormat.payloadByteCountMax)
+        packer = PayloadPacker(
+            compression, byteCountMax: PacketFormat.payloadByteCountMax, unpackedByteCountMax: payloadByteCountMax)
     }
 
     /// One for each listener; the caller deinitialises and deallocates them.
     static func allocate(
-        _ securities: [ListenerSecurity], tickets: TicketKeys
+        _ securities: [ListenerSecurity], tickets: TicketKeys, payloadByteCountMax: Int
     ) throws(TLSConfigurationError) -> UnsafeMutablePointer<ListenerGuard> {
         let guards = UnsafeMutablePointer<ListenerGuard>.allocate(capacity: max(securities.count, 1))
         for (index, security) in securities.enumerated() {
             do throws(TLSConfigurationError) {
-                (guards + index).initialize(to: try ListenerGuard(security, tickets: tickets))
+                (guards + index).initialize(
+                    to: try ListenerGuard(
+                        security, tickets: tickets, payloadByteCountMax: payloadByteCountMax))
             } catch {
                 guards.deinitialize(count: index)
                 guards.deallocate()
@@ -52,7 +58,11 @@ struct ListenerGuard: ~Copyable {
 
     /// A session for a new connection. Nil: OpenSSL has no memory for one.
     mutating func makeTLS(at now: Instant, tickets: TicketKeys) -> UnsafeMutablePointer<TLSConnection>? {
-        tickets.advance(to: now.nanoseconds / .second)
+        let minute = now.nanoseconds / (60 * .second)
+        if minute != ticketMinute {
+            ticketMinute = minute
+            tickets.advance(to: now.nanoseconds / .second)
+        }
         do throws(TLSConfigurationError) {
             guard let session = try makeSession() else { return nil }
             let connection = UnsafeMutablePointer<TLSConnection>.allocate(capacity: 1)

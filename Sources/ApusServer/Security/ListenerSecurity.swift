@@ -11,4 +11,21 @@ public enum ListenerSecurity: Sendable {
     case handshake(HandshakeSettings, CompressionSettings = .init())
     /// TLS over the stream, with client certificates if the material asks for them; inside it packets are plain.
     case tls(TLSMaterial)
+
+    /// Every mistake, in words; empty when there is none.
+    func problems() -> [String] {
+        switch self {
+        case .none: []
+        case .handshake(let settings, let compression):
+            ListenerSecurity.offering(compression, in: settings).problems() + compression.problems()
+        case .tls(let material): material.settings.role == .server ? [] : ["the TLS material is a client's"]
+        }
+    }
+
+    /// The handshake's settings with what may be agreed on.
+    static func offering(_ compression: CompressionSettings, in settings: HandshakeSettings) -> HandshakeSettings {
+        var settings = settings
+        settings.compression = compression.algorithms.map(\.rawValue)
+        return settings
+    }
 }

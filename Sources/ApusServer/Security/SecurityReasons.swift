@@ -5,8 +5,8 @@ import ApusSecurity
 extension HandshakeRefusal {
     /// Its place among all cases.
     var index: Int {
-        // It is one of them.
-        HandshakeRefusal.allCases.firstIndex(of: self) ?? 0
+        guard let index = HandshakeRefusal.allCases.firstIndex(of: self) else { preconditionFailure("it is a case") }
+        return index
     }
 }
 

@@ -28,7 +28,9 @@ enum PacketLoop {
                 switch answer(offset..<payload.upperBound) {
                 case .next: break
                 case .pause: return SessionProgress(consumedByteCount: offset, stop: .paused)
-                case .changed: return SessionProgress(consumedByteCount: payload.upperBound, stop: .changed)
+                case .changed:
+                    packetCount += 1
+                    return SessionProgress(consumedByteCount: payload.upperBound, stop: .changed)
                 case .finish(let reason):
                     return SessionProgress(consumedByteCount: payload.upperBound, stop: .finish(reason))
                 }
