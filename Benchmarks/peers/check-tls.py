@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 
-from check import PING, PONG, echo, message, packet
+from check import PING, PONG, echo, message, packet, run
 
 VERSION, SUITE = "TLSv1.3", "TLS_AES_256_GCM_SHA384"
 PING_PACKET, PONG_PACKET = packet(message(PING)), packet(message(PONG))
@@ -109,18 +109,7 @@ def main():
     parser.add_argument("--address", required=True, help="HOST:PORT of a server that runs")
     parser.add_argument("--ca", required=True, help="PEM file of the authority that signed its certificate")
     arguments = parser.parse_args()
-    target = Target(arguments.address, arguments.ca)
-    failed = 0
-    for check in CHECKS:
-        name = check.__name__.removeprefix("check_").replace("_", " ")
-        try:
-            check(target)
-            print(f"  ok      {name}")
-        except (AssertionError, OSError) as error:
-            failed += 1
-            print(f"  FAILED  {name}: {error!r}")
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return run(CHECKS, Target(arguments.address, arguments.ca))
 
 
 if __name__ == "__main__":

@@ -209,17 +209,18 @@ CHECKS = [check_golden_vectors, check_every_split, check_byte_at_a_time, check_p
           check_many_connections, check_slow_reader]
 
 
-def run(address):
+def run(checks, target):
+    """Each check, whatever came before; also for check-tls.py. The exit code."""
     failed = 0
-    for check in CHECKS:
+    for check in checks:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         try:
-            check(address)
+            check(target)
             print(f"  ok      {name}")
         except (AssertionError, OSError) as error:
             failed += 1
             print(f"  FAILED  {name}: {error!r}")
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    print(f"{len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
@@ -231,7 +232,7 @@ def run_with_server(command):
         if not ready:
             print(f"no ready line from {command[0]}: {line!r}", file=sys.stderr)
             return 1
-        result = run((ready[1], int(ready[2])))
+        result = run(CHECKS, (ready[1], int(ready[2])))
         if server.poll() is not None:
             print(f"the server ended by itself: {server.returncode}", file=sys.stderr)
             return 1
@@ -254,7 +255,7 @@ def main():
     if arguments.command:
         return run_with_server(arguments.command)
     host, port = arguments.address.rsplit(":", 1)
-    return run((host, int(port)))
+    return run(CHECKS, (host, int(port)))
 
 
 if __name__ == "__main__":
