@@ -182,7 +182,8 @@ class Secure(Part):
             return None
         # Noise of a tiny run may make the sealed one the cheaper; no bound is missed for that.
         seconds = {number: max(microseconds * 1e-6, 1e-12) for number, microseconds in added.items()}
-        return Spread.of([2 * LARGE_BYTES / seconds[number] / self.openssl_speeds[CHACHA][number] for number in seconds])
+        speeds = self.openssl_speeds[CHACHA]
+        return Spread.of([2 * LARGE_BYTES / seconds[number] / speeds[number] for number in seconds])
 
     def tls_floor(self, figures):
         """What is left of NIOSSL's CPU when TLS costs nothing but OpenSSL's cipher: plain Apus and both directions'
