@@ -71,7 +71,7 @@ import Testing
         let (own, _) = try HandOverChannel.pair()
         #expect(try successor("exit 3", own.descriptor).end() == "it exited with code 3")
         #expect(try successor("kill -TERM $$", own.descriptor).end() == "signal 15 ended it")
-        #expect(try successor("sleep 600", own.descriptor).end() == "it was stopped")
+        #expect(try successor("exec sleep 600", own.descriptor).end() == "it was stopped")
         #expect(throws: HandOverError.self) {
             let command = Successor.Command(path: "/nowhere/apus", arguments: [])
             _ = try Successor(command, environment: [:], connection: own.descriptor)
