@@ -84,8 +84,9 @@ struct Serve: ParsableCommand {
         let places = configuration.listeners.map { ListenerPlace(name: $0.name, address: $0.address) }
         let exit = try lifecycle.run(places) { inheritance in
             for index in configuration.listeners.indices {
-                let sockets = inheritance.descriptors[configuration.listeners[index].name] ?? []
-                configuration.listeners[index].inherited = sockets
+                let name = configuration.listeners[index].name
+                configuration.listeners[index].inherited = inheritance.descriptors[name] ?? []
+                configuration.listeners[index].keepsPath = inheritance.activated.contains(name)
             }
             let handle = try Server(configuration).start()
             try announce(handle, configuration)
