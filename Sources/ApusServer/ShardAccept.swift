@@ -19,8 +19,10 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
-        let (listener, isLeaving) = (listeners[index].listener, listeners[index].isLeaving)
+        let listener = listeners[index].listener
+        // In this order: listeners are handed on before the end begins.
         let isEnding = state.pointee.isDraining || state.pointee.shared.isEnding
+        let isLeaving = listeners[index].isLeaving || state.pointee.shared.areListenersHandedOn
         if isStopping || (isEnding && !isLeaving) { return refuse(descriptor, .draining) }
         guard state.pointee.shared.admit(listener: listener) else { return refuse(descriptor, .connectionLimit) }
         // When the server ends, others may have ended already.

@@ -34,6 +34,7 @@ package final class SharedState: Sendable {
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
+    private let handedOn = Atomic<Bool>(false)
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
@@ -55,10 +56,15 @@ package final class SharedState: Sendable {
     package var forcedCount: Int { forced.load(ordering: .relaxed) }
 
     /// True the first time.
-    func beginEnd() -> Bool { !ending.exchange(true, ordering: .relaxed) }
+    func beginEnd() -> Bool { !ending.exchange(true, ordering: .acquiringAndReleasing) }
 
     /// The server drains or stops: shards end one after the other.
-    var isEnding: Bool { ending.load(ordering: .relaxed) }
+    var isEnding: Bool { ending.load(ordering: .acquiring) }
+
+    /// Another process accepts from now on. Whoever was accepted here is served all the same, also when the end begins
+    /// before a shard has heard of this.
+    func handOnListeners() { handedOn.store(true, ordering: .releasing) }
+    var areListenersHandedOn: Bool { handedOn.load(ordering: .acquiring) }
 
     /// One more connection, of this listener; false when the process has all it may have.
     func admit(listener: UInt8) -> Bool {
