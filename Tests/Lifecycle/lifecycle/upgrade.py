@@ -180,7 +180,7 @@ def ends_at_once(rig):
 
 
 def never_ready(rig):
-    roll_back(rig, "exec sleep 600", "did not answer in time (it was stopped)", "--upgrade-timeout", "500ms")
+    roll_back(rig, "exec sleep 600", "did not answer in time (it was stopped)", "--upgrade-timeout", "5s")
 
 
 def cannot_bind(rig):
