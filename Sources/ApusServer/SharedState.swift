@@ -56,14 +56,15 @@ package final class SharedState: Sendable {
     package var forcedCount: Int { forced.load(ordering: .relaxed) }
 
     /// True the first time.
-    func beginEnd() -> Bool { !ending.exchange(true, ordering: .acquiringAndReleasing) }
+    @discardableResult
+    package func beginEnd() -> Bool { !ending.exchange(true, ordering: .acquiringAndReleasing) }
 
     /// The server drains or stops: shards end one after the other.
     var isEnding: Bool { ending.load(ordering: .acquiring) }
 
     /// Another process accepts from now on. Whoever was accepted here is served all the same, also when the end begins
     /// before a shard has heard of this.
-    func handOnListeners() { handedOn.store(true, ordering: .releasing) }
+    package func handOnListeners() { handedOn.store(true, ordering: .releasing) }
     var areListenersHandedOn: Bool { handedOn.load(ordering: .acquiring) }
 
     /// One more connection, of this listener; false when the process has all it may have.
