@@ -83,11 +83,7 @@ struct Serve: ParsableCommand {
         let lifecycle = ServerLifecycle(lifecycleSettings)
         let places = configuration.listeners.map { ListenerPlace(name: $0.name, address: $0.address) }
         let exit = try lifecycle.run(places) { inheritance in
-            for index in configuration.listeners.indices {
-                let name = configuration.listeners[index].name
-                configuration.listeners[index].inherited = inheritance.descriptors[name] ?? []
-                configuration.listeners[index].keepsPath = inheritance.activated.contains(name)
-            }
+            configuration.inherit(inheritance)
             let handle = try Server(configuration).start()
             try announce(handle, configuration)
             return Served(server: handle)

@@ -1,6 +1,7 @@
 // A listening socket that somebody else has made: systemd, or the server before this one. What it is, and whether a
 // server can use it. It decides nothing about who gets it.
 
+import ApusServer
 import Glibc
 
 struct InheritedSocket: Equatable, Sendable {
@@ -57,4 +58,22 @@ struct Inheritance: Sendable {
 
     /// When nobody takes them over.
     func closeAll() { descriptors.values.joined().forEach { close($0) } }
+}
+
+extension ServerConfiguration {
+    /// Before the start: listeners that go on with sockets they are given do not bind.
+    mutating func inherit(_ inheritance: Inheritance) {
+        for index in listeners.indices {
+            listeners[index].inherited = inheritance.descriptors[listeners[index].name] ?? []
+        }
+        keepPaths(of: inheritance)
+    }
+
+    /// Before a reload too: what systemd made stays. The sockets are the server's since the start, and their numbers
+    /// may be anything by now.
+    mutating func keepPaths(of inheritance: Inheritance) {
+        for index in listeners.indices where inheritance.activated.contains(listeners[index].name) {
+            listeners[index].keepsPath = true
+        }
+    }
 }

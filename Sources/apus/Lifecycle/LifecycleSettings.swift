@@ -20,4 +20,6 @@ struct LifecycleSettings: Sendable {
     var pidFilePath: String?
     /// Operators read these lines. Called from any thread.
     var log: @Sendable (String) -> Void = { Output.complain("apus: \($0)") }
+    /// Those that ask for something to be done.
+    var warn: @Sendable (String) -> Void = { Output.complain("apus: \($0)") }
 }

@@ -84,7 +84,7 @@ extension ServerLifecycle {
         switch signal {
         case SIGHUP: work.async { self.logReload(self.reloadNow(), asked: name) }
         case SIGUSR1: logDrain(drain(.patient), .patient, asked: name)
-        case SIGUSR2: Thread.detachNewThread { self.log("\(name): \(self.upgrade().text)") }
+        case SIGUSR2: Thread.detachNewThread { self.say(self.upgrade(), asked: name) }
         case SIGQUIT: dump()
         case SIGTERM, SIGINT:
             let answer = drain(.prompt)
@@ -98,7 +98,7 @@ extension ServerLifecycle {
     private func logReload(_ answer: ReloadAnswer, asked name: String) {
         switch answer {
         case .applied(let report): log("\(name): reloaded: \(report)")
-        case .refused(let reason): log("\(name): \(reason)")
+        case .refused(let reason): warn("\(name): \(reason)")
         }
     }
 

@@ -7,7 +7,7 @@ import Glibc
 import Synchronization
 
 final class ServerLifecycle: Sendable {
-    let settings: LifecycleSettings
+    private let currentSettings: Mutex<LifecycleSettings>
     let environment: [String: String]
     let processID: Int32
     let notify: Notify
@@ -28,15 +28,32 @@ final class ServerLifecycle: Sendable {
         _ settings: LifecycleSettings, environment: [String: String] = ProcessInfo.processInfo.environment,
         processID: Int32 = getpid()
     ) {
-        self.settings = settings
+        currentSettings = Mutex(settings)
         self.environment = environment
         self.processID = processID
-        notify = Notify(environment: environment, log: settings.log)
+        notify = Notify(environment: environment, log: settings.warn)
     }
 
     var phase: LifecyclePhase { state.withLock { $0.phase } }
 
+    var settings: LifecycleSettings { currentSettings.withLock { $0 } }
+
+    /// Which listeners go on with which sockets, since the start.
+    var inheritance: Inheritance { inherited.withLock { $0 } }
+
+    /// After a reload: deadlines hold from the next drain or upgrade on, the files' paths stay as they were.
+    func replaceDeadlines(with new: LifecycleSettings) {
+        currentSettings.withLock { settings in
+            settings.drainTimeout = new.drainTimeout
+            settings.drainLimit = new.drainLimit
+            settings.drainDelay = new.drainDelay
+            settings.drainWindow = new.drainWindow
+            settings.upgradeTimeout = new.upgradeTimeout
+        }
+    }
+
     func log(_ text: String) { settings.log(text) }
+    func warn(_ text: String) { settings.warn(text) }
 
     // MARK: Its way
 
@@ -114,7 +131,7 @@ final class ServerLifecycle: Sendable {
         self.served.withLock { $0 = served }
         state.withLock { $0.beginServing() }
         if let path = settings.pidFilePath, let complaint = PIDFile(path: path, processID: processID).write() {
-            log(complaint)
+            warn(complaint)
         }
         openUpgradeSocket()
         notify.tell(.ready, .status("serving"))
@@ -137,7 +154,7 @@ final class ServerLifecycle: Sendable {
             var wasLive = true
             while self.phase != .ended, self.notify.isOn {
                 let isLive = served.isLive()
-                if wasLive != isLive { self.log(isLive ? "every loop ticks again" : "a loop stands still") }
+                if wasLive != isLive { self.warn(isLive ? "every loop ticks again" : "a loop stands still") }
                 wasLive = isLive
                 beat.remark = self.remark.withLock { $0 }
                 let seconds = ProcessInfo.processInfo.systemUptime

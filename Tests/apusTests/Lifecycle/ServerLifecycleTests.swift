@@ -31,7 +31,12 @@ private final class RecordingServer: LifecycleServer {
         ended.wait()
         return .drained
     }
-    func listeningSockets() -> [LifecycleListener] { listeners }
+    func listeningSockets() -> [LifecycleListener] {
+        listeners.map { listener in
+            LifecycleListener(
+                name: listener.name, address: listener.address, descriptors: listener.descriptors.map { dup($0) })
+        }
+    }
     func releaseListeners() { add("release") }
     var totals: ServerTotals { ServerTotals(openConnections: 3, messages: 9) }
 }
@@ -56,6 +61,7 @@ private final class RecordingServer: LifecycleServer {
         let server = RecordingServer()
         var (settings, served) = (LifecycleSettings(), Served(server: server))
         settings.log = logged.log
+        settings.warn = logged.log
         settings.upgradeSocket = .none
         change(&settings, &served, server)
         let environment = environment.merging(["NOTIFY_SOCKET": systemd.name]) { $1 }
@@ -185,7 +191,7 @@ private final class RecordingServer: LifecycleServer {
         let systemd = try Datagrams(at: folder.file("notify"))
         try await blocking {
             let old = RecordingServer(
-                listeners: [LifecycleListener(name: "edge", address: "", descriptors: [dup(socket)])])
+                listeners: [LifecycleListener(name: "edge", address: "", descriptors: [socket])])
             let before = lifecycle(path, systemd)
             before.serve(Served(server: old))
             let new = RecordingServer()
@@ -215,8 +221,11 @@ private final class RecordingServer: LifecycleServer {
         let folder = try TemporaryFolder()
         let path = folder.file("upgrade.sock")
         let systemd = try Datagrams(at: folder.file("notify"))
+        let socket = try TestSocket.listening()
+        defer { close(socket) }
         try await blocking {
-            let old = RecordingServer()
+            let old = RecordingServer(
+                listeners: [LifecycleListener(name: "edge", address: "", descriptors: [socket])])
             let before = lifecycle(path, systemd)
             before.serve(Served(server: old))
             #expect(throws: Failure.self) {
@@ -245,6 +254,7 @@ private final class RecordingServer: LifecycleServer {
     ) -> ServerLifecycle {
         var settings = LifecycleSettings()
         settings.log = { _ in }
+        settings.warn = { _ in }
         settings.upgradeSocket = .path(path)
         settings.upgradeFrom = source
         settings.upgradeTimeout = timeout

@@ -12,9 +12,13 @@ extension ServerLifecycle {
             upgradeSocket.withLock { $0 = socket }
             socket.serve(
                 UpgradeSocket.Services(
-                    handOver: { self.giveWay(to: $0) }, upgrade: { self.upgrade() }, log: { self.log($0) }))
+                    handOver: { self.giveWay(to: $0) }, upgrade: {
+                        let outcome = self.upgrade()
+                        self.say(outcome)
+                        return outcome
+                    }, log: { self.warn($0) }))
         } catch {
-            log("upgrade socket: \(error); upgrades of this process begin with SIGUSR2 only")
+            warn("upgrade socket: \(error); upgrades of this process begin with SIGUSR2 only")
         }
     }
 
@@ -60,7 +64,7 @@ extension ServerLifecycle {
     /// A process that somebody else has started asks for the sockets, and has said so already.
     private func giveWay(to channel: HandOverChannel) {
         if let reason = beginUpgrade() {
-            log("upgrade refused: \(reason)")
+            warn("upgrade refused: \(reason)")
             channel.sendLast(.refused(reason: reason))
             return
         }
@@ -69,14 +73,18 @@ extension ServerLifecycle {
         case .done(let successor): .done(successor: successor)
         case .rolledBack(let reason): .rolledBack(reason)
         }
-        log(outcome.text)
+        say(outcome)
         concludeUpgrade(outcome)
     }
 
     private func handOver(to channel: HandOverChannel, _ deadline: Deadline) -> HandOverResult {
         guard let served = served.withLock({ $0 }) else { return .rolledBack("there is no server yet") }
-        let activated = inherited.withLock { $0.activated }
-        let listeners = served.server.listeningSockets().map { listener in
+        let activated = inheritance.activated
+        let sockets = served.server.listeningSockets()
+        guard !sockets.isEmpty else {
+            return .rolledBack("no descriptors are left for copies of the listening sockets; raise nofile (LimitNOFILE=)")
+        }
+        let listeners = sockets.map { listener in
             var listener = listener
             listener.isActivated = activated.contains(listener.name)
             return listener
@@ -101,6 +109,12 @@ extension ServerLifecycle {
         var conditions = UpgradeConditions.current(environment: environment)
         conditions.processID = processID
         return conditions.refusal ?? state.withLock { $0.beginUpgrade() }
+    }
+
+    /// - Parameter name: of the signal that asked.
+    func say(_ outcome: UpgradeOutcome, asked name: String? = nil) {
+        let text = (name.map { "\($0): " } ?? "") + outcome.text
+        outcome.isDone ? log(text) : warn(text)
     }
 
     private func concludeUpgrade(_ outcome: UpgradeOutcome) {

@@ -126,7 +126,6 @@ final class UpgradeSocket: Sendable {
             }
             if case .take = message { return services.handOver(channel) }
             let outcome = services.upgrade()
-            services.log(outcome.text)
             let answer = HandOverMessage.outcome(succeeded: outcome.isDone, text: outcome.text)
             try channel.send(answer, by: Deadline(after: .seconds(1)))
         } catch {
