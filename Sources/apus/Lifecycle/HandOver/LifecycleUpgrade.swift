@@ -82,7 +82,7 @@ extension ServerLifecycle {
         let activated = inheritance.activated
         let sockets = served.server.listeningSockets()
         guard !sockets.isEmpty else {
-            return .rolledBack("no descriptors are left for copies of the listening sockets; raise nofile (LimitNOFILE=)")
+            return .rolledBack("no descriptor is left for copies of the listening sockets; raise LimitNOFILE=")
         }
         let listeners = sockets.map { listener in
             var listener = listener
