@@ -75,17 +75,18 @@ final class ServerLifecycle: Sendable {
         // Children of this process, the successor among them, must not take these for their own.
         (SocketActivation.variables + [TakeoverSource.variable]).forEach { unsetenv($0) }
         let takeover = try translated { try source.map { try Takeover(from: $0) } }
+        let served: Served
         do {
             let inheritance = try inheritance(for: places, from: takeover)
             inherited.withLock { $0 = inheritance }
             inheritance.remarks.forEach(log)
-            let served = try start(inheritance)
-            try finish(takeover, served)
-            return served
+            served = try start(inheritance)
         } catch {
             takeover?.fail(because: ServerLifecycle.reason(for: error))
             throw error
         }
+        if let takeover { try finish(takeover, served) }
+        return served
     }
 
     private func inheritance(for places: [ListenerPlace], from takeover: Takeover?) throws -> Inheritance {
@@ -99,14 +100,14 @@ final class ServerLifecycle: Sendable {
     }
 
     /// Prove that the server is ready, and have the one before it let go.
-    private func finish(_ takeover: Takeover?, _ served: Served) throws {
-        guard let takeover else { return }
+    private func finish(_ takeover: Takeover, _ served: Served) throws {
         do {
             try translated { () throws in
                 try awaitReadiness(of: served)
                 try takeover.finish(processID: processID)
             }
         } catch {
+            takeover.fail(because: ServerLifecycle.reason(for: error))
             // The other server goes on with the sockets and their paths; whoever came here is served to the end.
             served.server.releaseListeners()
             served.server.drain(timeout: settings.drainTimeout, over: nil)
@@ -117,7 +118,8 @@ final class ServerLifecycle: Sendable {
 
     private func awaitReadiness(of served: Served) throws(HandOverError) {
         let pauseMicroseconds: UInt32 = 20_000
-        let deadline = Deadline(after: settings.upgradeTimeout)
+        // Of the other server's patience: the reasons arrive before it has run out.
+        let deadline = Deadline(after: settings.upgradeTimeout / 2)
         while true {
             let reasons = served.unreadiness()
             if reasons.isEmpty { return }

@@ -159,7 +159,7 @@ import Testing
             try takeover.takeListeners(for: places, processID: 42, program: Version.number).closeAll()
             takeover.fail(because: "no ring")
         }
-        #expect(sides.result == .rolledBack("no ring"))
+        #expect(sides.result == .rolledBack("no ring", successorLeaves: true))
         #expect(sides.released.isEmpty)
         close(socket)
     }
@@ -169,14 +169,14 @@ import Testing
         let (own, its) = try HandOverChannel.pair()
         its.close()
         let handOver = HandOver(channel: own, deadline: patience, listeners: [try listener("edge", [socket])])
-        #expect(handOver.run { _ in nil } == .rolledBack(HandOverError.ended.description))
+        #expect(handOver.run { _ in nil } == .rolledBack(HandOverError.ended.description, successorLeaves: false))
         close(socket)
     }
 
     @Test func aSuccessorThatIsTooSlowIsToldToGo() throws {
         let (own, its) = try HandOverChannel.pair()
         let handOver = HandOver(channel: own, deadline: Deadline(after: .milliseconds(20)), listeners: [])
-        #expect(handOver.run { _ in nil } == .rolledBack(HandOverError.timedOut.description))
+        #expect(handOver.run { _ in nil } == .rolledBack(HandOverError.timedOut.description, successorLeaves: false))
         #expect(try its.receive(by: patience).message == .end)
         #expect(try its.receive(by: patience).message == .refused(reason: HandOverError.timedOut.description))
     }
@@ -188,7 +188,7 @@ import Testing
             let error = #expect(throws: HandOverError.self) { try takeover.finish(processID: 42) }
             #expect(error?.description == "draining")
         }
-        #expect(sides.result == .rolledBack("draining"))
+        #expect(sides.result == .rolledBack("draining", successorLeaves: true))
         #expect(sides.released == [42])
     }
 

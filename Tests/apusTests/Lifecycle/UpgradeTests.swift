@@ -69,9 +69,12 @@ import Testing
 
     @Test func itsEndIsDescribed() throws {
         let (own, _) = try HandOverChannel.pair()
-        #expect(try successor("exit 3", own.descriptor).end() == "it exited with code 3")
-        #expect(try successor("kill -TERM $$", own.descriptor).end() == "signal 15 ended it")
-        #expect(try successor("exec sleep 600", own.descriptor).end() == "it was stopped")
+        #expect(try successor("exit 3", own.descriptor).end(within: .zero) == "it exited with code 3")
+        #expect(try successor("kill -TERM $$", own.descriptor).end(within: .zero) == "signal 15 ended it")
+        #expect(try successor("exec sleep 600", own.descriptor).end(within: .zero) == "it was stopped")
+        let leaving = try successor("exec sleep 600", own.descriptor)
+        #expect(leaving.end(within: .milliseconds(1)) == "it serves whom it has accepted, for at most 1ms")
+        #expect(eventually { kill(leaving.processID, 0) != 0 })
         #expect(throws: HandOverError.self) {
             let command = Successor.Command(path: "/nowhere/apus", arguments: [])
             _ = try Successor(command, environment: [:], connection: own.descriptor)
@@ -89,7 +92,7 @@ import Testing
         let script = "test -S /dev/fd/3 && ! test -e /dev/fd/4 && grep -q '^SigBlk:.0*$' /proc/self/status"
         let child = try successor(script, its.descriptor)
         its.close()
-        #expect(child.end() == "it exited with code 0")
+        #expect(child.end(within: .zero) == "it exited with code 0")
         #expect(own.isEnded)
     }
 

@@ -7,8 +7,9 @@ import Glibc
 enum HandOverResult: Equatable, Sendable {
     /// The successor, which now serves alone.
     case done(successor: Int32)
-    /// Nothing has changed: this server goes on, and why.
-    case rolledBack(String)
+    /// Nothing has changed: this server goes on, and why. A successor that leaves by itself first serves whom it has
+    /// accepted; one that does not answer any more serves nobody.
+    case rolledBack(String, successorLeaves: Bool)
 }
 
 struct HandOver {
@@ -23,16 +24,29 @@ struct HandOver {
     func run(release: (_ successor: Int32) -> String?) -> HandOverResult {
         do throws(HandOverError) {
             try give()
-            let successor = try awaitReady()
-            // Whoever lets go now without anybody there would leave the listeners to nobody.
-            guard !channel.isEnded else { throw .ended }
-            if let reason = release(successor) { return rollBack(because: reason) }
-            // It serves whether it hears this or not.
-            channel.sendLast(.released)
-            return .done(successor: successor)
+            switch try receive() {
+            case .ready(let successor): return try conclude(successor, release)
+            case .failed(let reason): return .rolledBack(reason, successorLeaves: true)
+            case .take, .upgrade, .listener, .end, .released, .refused, .outcome: throw .violation(.unexpected)
+            }
         } catch {
-            return rollBack(because: "\(error)")
+            channel.sendLast(.refused(reason: "\(error)"))
+            return .rolledBack("\(error)", successorLeaves: false)
         }
+    }
+
+    private func conclude(
+        _ successor: Int32, _ release: (_ successor: Int32) -> String?
+    ) throws(HandOverError) -> HandOverResult {
+        // Whoever lets go now without anybody there would leave the listeners to nobody.
+        guard !channel.isEnded else { throw .ended }
+        if let reason = release(successor) {
+            channel.sendLast(.refused(reason: reason))
+            return .rolledBack(reason, successorLeaves: true)
+        }
+        // It serves whether it hears this or not.
+        channel.sendLast(.released)
+        return .done(successor: successor)
     }
 
     private func give() throws(HandOverError) {
@@ -50,19 +64,10 @@ struct HandOver {
         try channel.send(.end, by: deadline)
     }
 
-    private func awaitReady() throws(HandOverError) -> Int32 {
+    private func receive() throws(HandOverError) -> HandOverMessage {
         let (message, descriptors) = try channel.receive(by: deadline)
         descriptors.forEach { close($0) }
-        switch message {
-        case .ready(let process): return process
-        case .failed(let reason): throw .system(reason)
-        case .take, .upgrade, .listener, .end, .released, .refused, .outcome: throw .violation(.unexpected)
-        }
-    }
-
-    private func rollBack(because reason: String) -> HandOverResult {
-        channel.sendLast(.refused(reason: reason))
-        return .rolledBack(reason)
+        return message
     }
 }
 

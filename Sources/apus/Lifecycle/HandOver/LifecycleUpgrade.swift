@@ -38,9 +38,11 @@ extension ServerLifecycle {
             let successor = try Successor(try .own, environment: variables, connection: its.descriptor)
             log("upgrade: process \(successor.processID) is to take over")
             its.close()
-            let result = awaitAndHandOver(own, deadline)
-            guard case .rolledBack(let reason) = result else { return .done(successor: successor.processID) }
-            return .rolledBack("\(reason) (\(successor.end()))")
+            switch awaitAndHandOver(own, deadline) {
+            case .done: return .done(successor: successor.processID)
+            case .rolledBack(let reason, let leaves):
+                return .rolledBack("\(reason) (\(successor.end(within: leaves ? settings.drainTimeout : .zero)))")
+            }
         } catch {
             return .rolledBack("\(error)")
         }
@@ -52,12 +54,11 @@ extension ServerLifecycle {
             descriptors.forEach { close($0) }
             switch message {
             case .take: return handOver(to: channel, deadline)
-            case .failed(let reason): return .rolledBack(reason)
-            case .upgrade, .listener, .end, .ready, .released, .refused, .outcome:
-                return .rolledBack("\(HandOverViolation.unexpected)")
+            case .failed(let reason): return .rolledBack(reason, successorLeaves: true)
+            case .upgrade, .listener, .end, .ready, .released, .refused, .outcome: throw .violation(.unexpected)
             }
         } catch {
-            return .rolledBack("\(error)")
+            return .rolledBack("\(error)", successorLeaves: false)
         }
     }
 
@@ -71,18 +72,22 @@ extension ServerLifecycle {
         let result = handOver(to: channel, Deadline(after: settings.upgradeTimeout))
         let outcome: UpgradeOutcome = switch result {
         case .done(let successor): .done(successor: successor)
-        case .rolledBack(let reason): .rolledBack(reason)
+        case .rolledBack(let reason, _): .rolledBack(reason)
         }
         say(outcome)
         concludeUpgrade(outcome)
     }
 
     private func handOver(to channel: HandOverChannel, _ deadline: Deadline) -> HandOverResult {
-        guard let served = served.withLock({ $0 }) else { return .rolledBack("there is no server yet") }
+        guard let served = served.withLock({ $0 }) else {
+            return .rolledBack("there is no server yet", successorLeaves: false)
+        }
         let activated = inheritance.activated
         let sockets = served.server.listeningSockets()
         guard !sockets.isEmpty else {
-            return .rolledBack("no descriptor is left for copies of the listening sockets; raise LimitNOFILE=")
+            let reason = "no descriptor is left for copies of the listening sockets; raise LimitNOFILE="
+            channel.sendLast(.refused(reason: reason))
+            return .rolledBack(reason, successorLeaves: false)
         }
         let listeners = sockets.map { listener in
             var listener = listener

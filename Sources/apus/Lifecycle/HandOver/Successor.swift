@@ -1,6 +1,7 @@
 // The process that takes over: the program as it is on disk now, with this one's arguments. It is a child until one of
 // them ends; nothing here knows what they say to each other.
 
+import Foundation
 import Glibc
 import Synchronization
 
@@ -57,15 +58,32 @@ struct Successor: Sendable {
     }
 
     /// End a child that did not take over, and say how it went.
-    func end() -> String {
+    /// - Parameter grace: how long it may serve whom it has accepted; zero for one that does not answer.
+    func end(within grace: Duration) -> String {
         // It may be on its way out: its own words come first.
-        for _ in 0..<100 {
-            if let status = reaped(WNOHANG) { return Successor.text(of: status) }
-            usleep(10_000)
+        if let status = reaped(within: .seconds(1)) { return Successor.text(of: status) }
+        guard grace > .zero else { return stop() }
+        Thread.detachNewThread {
+            if self.reaped(within: grace) == nil { _ = self.stop() }
         }
+        return "it serves whom it has accepted, for at most \(grace.brief)"
+    }
+
+    private func stop() -> String {
         // A child that nobody has waited for keeps its number.
         kill(processID, SIGKILL)
         return reaped(0).map { _ in "it was stopped" } ?? "it is gone"
+    }
+
+    /// Its status, when it ends in time.
+    private func reaped(within patience: Duration) -> Int32? {
+        let pauseMicroseconds: UInt32 = 10_000
+        let deadline = Deadline(after: patience)
+        while true {
+            if let status = reaped(WNOHANG) { return status }
+            guard deadline.milliseconds > 0 else { return nil }
+            usleep(pauseMicroseconds)
+        }
     }
 
     private func reaped(_ options: Int32) -> Int32? {
