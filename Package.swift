@@ -104,7 +104,11 @@ let package = Package(
             dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
             swiftSettings: settings
         ),
-        .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "apusTests",
+            dependencies: ["apus", "ApusReactor", "ApusServer", "TestSupport"],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

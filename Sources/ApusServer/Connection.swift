@@ -51,6 +51,8 @@ package struct Connection: BitwiseCopyable {
     package var reason = CloseReason.peerFinished
     package let listener: UInt8
     package let session: SessionKind
+    /// With the payload limit that held when it began.
+    let decoder: PacketDecoder
 
     // What the kernel holds. A slot is freed only when none of these is set.
     package var receiving = false
@@ -103,12 +105,14 @@ package struct Connection: BitwiseCopyable {
     var waitingSince: Instant
 
     package init(
-        _ descriptor: Descriptor, generation: UInt32, listener: UInt8, session: SessionKind, at now: Instant
+        _ descriptor: Descriptor, generation: UInt32, listener: UInt8, session: SessionKind,
+        payloadByteCountMax: Int = PacketFormat.payloadByteCountMax, at now: Instant
     ) {
         self.descriptor = descriptor
         self.generation = generation
         self.listener = listener
         self.session = session
+        decoder = PacketDecoder(payloadByteCountMax: payloadByteCountMax)
         (opened, lastReceived, lastSent, lastMessage, waitingSince) = (now, now, now, now, now)
         lastPinged = now
     }

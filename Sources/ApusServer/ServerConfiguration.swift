@@ -12,6 +12,21 @@ public struct ListenerConfiguration: Sendable {
     public var address: String
     public var session: SessionKind
     public var security: ListenerSecurity
+    /// Sockets that are bound and listen already (socket activation, or an earlier process of this program): nothing is
+    /// bound, and `address` says only what they are for. Their number need not be that of the shards. The server owns
+    /// them from `start` or `reload` on, also when that fails. Empty: bind.
+    public var inherited: [Int32] = []
+    /// Leave the path of a UNIX socket in the file system when the server ends: a service manager owns it.
+    public var keepsPath = false
+    /// What the kernel queues for sending on one TCP connection, in bytes (SO_SNDBUF); nil: it decides, within
+    /// net.ipv4.tcp_wmem.
+    public var sendBufferByteCount: Int?
+    /// Bytes on one TCP connection that the kernel takes beyond what is on its way (TCP_NOTSENT_LOWAT): they would be
+    /// neither in our memory budget nor in the network. Nil: no limit but the buffer's.
+    public var notSentByteCountMax: Int? = 256 << 10
+    /// How long a TCP peer may leave bytes unacknowledged before the kernel gives the connection up
+    /// (TCP_USER_TIMEOUT); nil: a quarter of an hour, as the system has it.
+    public var userTimeout: Duration? = .seconds(30)
 
     public init(
         name: String = "edge", address: String, session: SessionKind = .message, security: ListenerSecurity = .none
@@ -95,7 +110,9 @@ public struct ServerConfiguration: Sendable {
     private var listenerProblems: [String] {
         var problems: [String] = []
         if listeners.isEmpty { problems.append("listeners: name at least one") }
-        if listeners.count > 64 { problems.append("listeners: at most 64, found \(listeners.count)") }
+        if listeners.count > Limits.listenersMax {
+            problems.append("listeners: at most \(Limits.listenersMax), found \(listeners.count)")
+        }
         if Set(listeners.map(\.name)).count != listeners.count { problems.append("listeners: names must differ") }
         for listener in listeners {
             do throws(AddressError) {
@@ -103,7 +120,8 @@ public struct ServerConfiguration: Sendable {
             } catch {
                 problems.append("listener \(listener.name): \(error)")
             }
-            problems += listener.security.problems().map { "listener \(listener.name): \($0)" }
+            let others = listener.security.problems() + listener.socketProblems
+            problems += others.map { "listener \(listener.name): \($0)" }
         }
         return problems
     }
@@ -138,5 +156,23 @@ public struct ServerConfiguration: Sendable {
             ("idle_timeout", idleTimeout ?? .seconds(1)), ("heartbeat_interval", heartbeatInterval ?? .seconds(1)),
             ("shutdown_timeout", shutdownTimeout),
         ]
+    }
+}
+
+extension ListenerConfiguration {
+    fileprivate var socketProblems: [String] {
+        var problems: [String] = []
+        let sizes = [("send_buffer", sendBufferByteCount), ("max_unsent_bytes", notSentByteCountMax)]
+        for (name, byteCount) in sizes {
+            guard let byteCount, !(4096...(1 << 30)).contains(byteCount) else { continue }
+            problems.append("\(name): 4096 to \(1 << 30), found \(byteCount)")
+        }
+        if let userTimeout, !(Duration.milliseconds(1)...(.seconds(86_400))).contains(userTimeout) {
+            problems.append("tcp_user_timeout: 1 ms to 1 day, found \(userTimeout)")
+        }
+        if inherited.contains(where: { $0 < 0 }) || Set(inherited).count != inherited.count {
+            problems.append("inherited sockets: descriptors that are open, each once")
+        }
+        return problems
     }
 }

@@ -6,7 +6,8 @@ import ApusWire
 
 /// What shards tell one another on the control lane, which never drops.
 enum MailKind: UInt8 {
-    /// A connection that this shard accepted for that one. First word: the listener.
+    /// A connection that this shard accepted for that one. First word: the listener; second: the reload it knows of it
+    /// by.
     case connection = 1
 }
 
@@ -16,17 +17,17 @@ extension ShardState {
     /// A connection begins on another shard. Its place there is counted already.
     mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
         let message = ControlMessage(
-            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
+            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener), second: epoch)
         // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
-            return refuseHanded(descriptor, target)
+            return refuseHanded(descriptor, listener, target)
         }
         doorbells.insert(target)
     }
 
-    private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
+    private func refuseHanded(_ descriptor: Descriptor, _ listener: UInt8, _ target: UInt8) {
         counters.count(RefusalReason.laneFull)
-        shared.release()
+        shared.release(listener: listener)
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
     }
@@ -43,10 +44,22 @@ extension ShardState {
     }
 
     /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
+    /// Nor while a draining shard waits for others to stop sharing out, which is a turn of theirs.
     func sleepLimit(_ earliest: Instant) -> Instant {
         guard hasPeers else { return earliest }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        return hasPendingMail ? min(earliest, now + .millisecond) : earliest
+        let looksSoon = hasPendingMail || (isDraining && slab.count == 0 && mayBeHandedConnections)
+        return looksSoon ? min(earliest, now + .millisecond) : earliest
+    }
+
+    /// Connections that were accepted may still come here from another shard.
+    var mayBeHandedConnections: Bool {
+        guard hasPeers else { return false }
+        if shared.sharingAcceptors.load(ordering: .acquiring) > 0 { return true }
+        // Looked at behind the count: what was posted before the last acceptor closed is seen.
+        return (0..<shardCount).contains { source in
+            source != Int(index) && !shared.mail.inbox(from: source, to: Int(index)).isEmpty
+        }
     }
 
     private var hasPendingMail: Bool {
@@ -72,7 +85,7 @@ extension SharedState {
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
-                        release()
+                        release(listener: UInt8(truncatingIfNeeded: message.first))
                     }
                     outbox.flushPending()
                 } while !inbox.isEmpty
@@ -98,7 +111,11 @@ extension Shard where IO: ~Copyable {
 
     private mutating func take(_ message: ControlMessage) {
         switch MailKind(rawValue: message.kind) {
-        case .connection: open(message.descriptor, listener: Int(message.first))
+        case .connection:
+            // The sender knows of the listener by a reload that waits in our inbox: it was in every inbox before anyone
+            // accepted there.
+            if message.second > state.pointee.epoch { takeEvents() }
+            open(message.descriptor, listener: UInt8(truncatingIfNeeded: message.first))
         case nil: preconditionFailure("no shard sends such mail")
         }
     }

@@ -19,7 +19,7 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        if state.pointee.isDraining { tellToLeave(connection) }
+        if state.pointee.isDraining { tellToLeave(slot, connection) }
         seal(slot, connection)
         // Sealing may have found no buffer.
         guard connection.pointee.phase != .closing else { return }
@@ -63,7 +63,7 @@ extension Shard where IO: ~Copyable {
         connection.pointee.waitingSince = state.pointee.now
         connection.pointee.lastSent = state.pointee.now
         io.send(bytes, to: connection.pointee.descriptor, token: token(.send, slot, connection))
-        scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.stalledWriteTimeout)
+        scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.stalledWriteTimeout.length)
     }
 
     mutating func sent(_ completion: Completion) {

@@ -8,8 +8,10 @@ import ApusWire
 enum ShardTimer: UInt32 {
     case acceptAgain
     case drainDeadline
+    /// The next peer of a paced drain is told to leave.
+    case pace
 
-    static let count = 2
+    static let count = 3
 }
 
 extension Shard where IO: ~Copyable {
@@ -22,6 +24,7 @@ extension Shard where IO: ~Copyable {
         switch timer {
         case .acceptAgain: isListenerTouched = true
         case .drainDeadline: forceDrain()
+        case .pace: tellNext()
         }
     }
 
@@ -61,17 +64,15 @@ extension Shard where IO: ~Copyable {
             return now >= connection.pointee.waitingSince + Limits.lingerTimeout ? connection.pointee.reason : nil
         case .open, .finishing: break
         }
-        if connection.pointee.sending, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
-            return .stalledWrite
-        }
-        if connection.pointee.isSealBlocked, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
+        let isWaiting = connection.pointee.sending || connection.pointee.isSealBlocked
+        if isWaiting, now >= limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince) {
             return .stalledWrite
         }
         guard connection.pointee.phase == .open else { return nil }
-        if !connection.pointee.isHeard, now >= connection.pointee.opened + limits.firstByteTimeout {
+        if !connection.pointee.isHeard, now >= limits.firstByteTimeout.deadline(from: connection.pointee.opened) {
             return .firstByteTimeout
         }
-        if !connection.pointee.isEstablished, now >= connection.pointee.opened + limits.handshakeTimeout {
+        if !connection.pointee.isEstablished, now >= limits.handshakeTimeout.deadline(from: connection.pointee.opened) {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
@@ -79,10 +80,8 @@ extension Shard where IO: ~Copyable {
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
-        if let idle = limits.idleTimeout, connection.pointee.isQuiet, now >= connection.pointee.lastMessage + idle {
-            return .idleTimeout
-        }
-        return nil
+        guard let idle = limits.idleTimeout, connection.pointee.isQuiet else { return nil }
+        return now >= idle.deadline(from: connection.pointee.lastMessage) ? .idleTimeout : nil
     }
 
     private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
@@ -95,12 +94,12 @@ extension Shard where IO: ~Copyable {
         case .open, .finishing: break
         }
         if connection.pointee.sending || connection.pointee.isSealBlocked {
-            consider(connection.pointee.waitingSince + limits.stalledWriteTimeout)
+            consider(limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince))
         }
         guard connection.pointee.phase == .open else { return due }
-        if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
+        if !connection.pointee.isHeard { consider(limits.firstByteTimeout.deadline(from: connection.pointee.opened)) }
         if !connection.pointee.isEstablished {
-            consider(connection.pointee.opened + limits.handshakeTimeout)
+            consider(limits.handshakeTimeout.deadline(from: connection.pointee.opened))
             return max(due, state.pointee.now + .millisecond)
         }
         // What is due already was seen to; a timer in the past would go off again in this turn.
@@ -117,10 +116,11 @@ extension Shard where IO: ~Copyable {
         // The idle and the dead-peer clock start with the first byte; a PING may go out before.
         let isHeard = connection.pointee.isHeard
         if isHeard, let idle = limits.idleTimeout {
-            consider((connection.pointee.isQuiet && !isWaiting ? connection.pointee.lastMessage : now) + idle)
+            let isIdle = connection.pointee.isQuiet && !isWaiting
+            consider(idle.deadline(from: isIdle ? connection.pointee.lastMessage : now))
         }
         if connection.pointee.session == .message, let interval = limits.heartbeatInterval {
-            consider((isWaiting ? now : connection.pointee.lastSent) + interval)
+            consider((isWaiting ? now : connection.pointee.lastSent) + interval.length)
             if isHeard, !isWaiting, let deadline = deadPeerDeadline(connection) { consider(deadline) }
         }
         return due
@@ -133,15 +133,15 @@ extension Shard where IO: ~Copyable {
             connection.pointee.outbound.isEmpty,
             connection.pointee.pingsUnanswered >= Limits.silentIntervalsMax - 1
         else { return nil }
-        let silent = connection.pointee.lastReceived + interval * Limits.silentIntervalsMax
-        return max(silent, connection.pointee.lastPinged + interval)
+        let silent = interval.deadline(from: connection.pointee.lastReceived, count: Limits.silentIntervalsMax)
+        return max(silent, connection.pointee.lastPinged + interval.length)
     }
 
     private func isHeartbeatDue(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
         guard connection.pointee.phase == .open, connection.pointee.session == .message,
             connection.pointee.isEstablished, let interval = state.pointee.limits.heartbeatInterval
         else { return false }
-        return state.pointee.now >= pingDue(connection, interval)
+        return state.pointee.now >= pingDue(connection, interval.length)
     }
 
     /// An interval after anything was last sent, as the protocol has it, and after anything was last heard or asked

@@ -2,8 +2,6 @@
 
 import ApusServer
 import ArgumentParser
-import Glibc
-import Synchronization
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -57,16 +55,59 @@ struct Serve: ParsableCommand {
     @Option(help: "The longest payload a peer may send.")
     var maxPayloadSize = ByteCountArgument(ServerConfiguration.standard.payloadByteCountMax)
 
+    @Option(help: "How long a drain by SIGUSR1, or after an upgrade, waits for peers.")
+    var drainLimit = DurationArgument(LifecycleSettings().drainLimit)
+
+    @Option(help: "From failing readiness to accepting no more.")
+    var drainDelay: DurationArgument?
+
+    @Option(help: "Over which time a drain tells idle peers to leave.")
+    var drainWindow: DurationArgument?
+
+    @Option(help: "The UNIX socket on which another process may ask for the listening sockets, or none.")
+    var upgradeSocket = UpgradeSocketArgument(.standard)
+
+    @Option(help: "How long a successor has until it serves.")
+    var upgradeTimeout = DurationArgument(LifecycleSettings().upgradeTimeout)
+
+    @Option(help: "Take the listening sockets over from the server that has this upgrade socket.")
+    var upgradeFrom: String?
+
+    @Option(help: "A file to write the process's number to.")
+    var pidFile: String?
+
     func run() throws {
         // Before any thread starts: they inherit what is blocked.
         Signals.block()
-        let configuration = try serverConfiguration()
-        let handle = try Server(configuration).start()
+        var configuration = try serverConfiguration()
+        let lifecycle = ServerLifecycle(lifecycleSettings)
+        let places = configuration.listeners.map { ListenerPlace(name: $0.name, address: $0.address) }
+        let exit = try lifecycle.run(places) { inheritance in
+            configuration.inherit(inheritance)
+            let handle = try Server(configuration).start()
+            try announce(handle, configuration)
+            return Served(server: handle)
+        }
+        try report(exit)
+    }
+
+    private func announce(_ handle: ServerHandle, _ configuration: ServerConfiguration) throws {
         let shards = configuration.shards == 1 ? "1 shard" : "\(configuration.shards) shards"
         let manner = "packet, \(security.security.rawValue), \(shards)"
         for address in handle.boundAddresses { try Output.line("listening on \(address) (\(manner))") }
-        Shutdown(of: handle, timeout: configuration.shutdownTimeout).obeySignals()
-        try report(handle.wait())
+    }
+
+    private var lifecycleSettings: LifecycleSettings {
+        var settings = LifecycleSettings()
+        settings.drainTimeout = shutdownTimeout.duration
+        settings.drainLimit = drainLimit.duration
+        settings.drainDelay = drainDelay?.duration ?? .zero
+        settings.drainWindow = drainWindow?.duration
+        settings.upgradeTimeout = upgradeTimeout.duration
+        settings.upgradeSocket = upgradeSocket.place
+        settings.upgradeFrom = upgradeFrom
+        settings.pidFilePath = pidFile
+        return settings
     }
 
     func serverConfiguration() throws -> ServerConfiguration {
@@ -108,31 +149,4 @@ extension UnknownCommand: ExpressibleByArgument {}
 extension ServerConfiguration {
     /// Where the flags' defaults come from.
     fileprivate static let standard = ServerConfiguration(address: Apus.defaultAddress)
-}
-
-/// The first signal drains, the second stops.
-private final class Shutdown: Sendable {
-    private let handle: ServerHandle
-    private let timeout: Duration
-    private let isDraining = Atomic(false)
-
-    init(of handle: ServerHandle, timeout: Duration) {
-        self.handle = handle
-        self.timeout = timeout
-    }
-
-    func obeySignals() { Signals.watch { self.obey($0) } }
-
-    private func obey(_ signal: Int32) {
-        let name = Signals.name(of: signal)
-        if signal == SIGHUP {
-            Output.complain("apus: \(name): there is no configuration file to reload")
-        } else if isDraining.exchange(true, ordering: .relaxed) {
-            Output.complain("apus: \(name): stopping at once")
-            handle.stop()
-        } else {
-            Output.complain("apus: \(name): draining for at most \(timeout.brief); a second signal stops at once")
-            handle.shutdown()
-        }
-    }
 }

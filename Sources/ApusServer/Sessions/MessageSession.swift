@@ -13,7 +13,7 @@ package enum MessageSession {
             let next = SessionStop.incomplete(byteCountNeeded: PacketFormat.headerByteCount)
             return SessionProgress(consumedByteCount: echoed, stop: next)
         }
-        return PacketLoop.run(bytes, from: echoed, with: state.pointee.decoder, connection, in: state) { packet in
+        return PacketLoop.run(bytes, from: echoed, with: connection.pointee.decoder, connection, in: state) { packet in
             let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
             return answer(payload: payload, of: slot, connection, in: state)
         }
@@ -40,7 +40,7 @@ package enum MessageSession {
             PacketLoop.mayReply(connection, in: state)
         else { return 0 }
         let room = state.pointee.limits.outstandingByteCountMax - connection.pointee.unsentByteCount
-        let run = state.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
+        let run = connection.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
         // Where no buffer holds them all, they are answered one by one.
         guard run.packetCount > 0, state.pointee.append(packets: bytes.extracting(0..<run.byteCount), to: connection)
         else { return 0 }

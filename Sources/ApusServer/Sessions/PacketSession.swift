@@ -8,7 +8,7 @@ enum PacketSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, with: state.pointee.decoder, connection, in: state) { packet in
+        PacketLoop.run(bytes, with: connection.pointee.decoder, connection, in: state) { packet in
             let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
             return answer(payload: payload, of: slot, connection, in: state)
         }

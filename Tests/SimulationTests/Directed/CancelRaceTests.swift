@@ -133,4 +133,18 @@ import Testing
         #expect(late?.sawFinish ?? true || late?.sawReset ?? true)
         #expect(rig.kernel.violation == nil)
     }
+
+    /// That the server ends is known to every shard at once, that its listeners were handed on only from the inbox. In
+    /// between, a connection that the kernel has given to this process is answered and not reset.
+    @Test func acceptBeforeTheShardHearsOfTheHandOver() throws {
+        let rig = try Rig()
+        rig.shared.handOnListeners()
+        rig.shared.beginEnd()
+        let peer = rig.connect()
+        peer.send(Wire.ping)
+        rig.settle()
+        #expect(peer.read() == Wire.pong)
+        #expect(rig.counters.refused(.draining) == 0)
+        #expect(rig.kernel.violation == nil)
+    }
 }

@@ -30,7 +30,7 @@ final class Rig {
         inbox = try Inbox(countMax: 1000)
         let settings = ShardSettings(configuration, .simulated(lot), index: 0, shared: shared, inbox: inbox)
         let listener = kernel.listen(inboundMax: inboundMax, outboundMax: outboundMax)
-        let listeners = [ShardListener(listener.descriptor, session: .message, sharesOut: false)]
+        let listeners = [ShardListener(listener.descriptor, listener: 0, sharesOut: false)]
         shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
         shard.start()
         settle()

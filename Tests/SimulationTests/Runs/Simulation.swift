@@ -42,9 +42,9 @@ final class Simulation {
         watch = Watch(slotCount: configuration.maxConnections)
         asyncDesk = AsyncDesk(slotCount: configuration.maxConnections)
         let settings = ShardSettings(configuration, .simulated(lot), index: 0, shared: shared, inbox: inbox)
-        let listeners = configuration.listeners.map { [kernel] listener in
+        let listeners = configuration.listeners.indices.map { [kernel] index in
             let simulated = kernel.listen(inboundMax: plan.inboundMax, outboundMax: plan.outboundMax)
-            return ShardListener(simulated.descriptor, session: listener.session, sharesOut: false)
+            return ShardListener(simulated.descriptor, listener: UInt8(index), sharesOut: false)
         }
         shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
     }
