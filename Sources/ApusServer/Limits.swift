@@ -36,6 +36,8 @@ package struct Limits: Sendable {
     static let lingerTimeout: Nanoseconds = 2 * .second
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond
+    /// A client that was held up may send so many seconds' worth of control messages at once.
+    static let controlBurstSeconds = 2
     /// Silent heartbeat intervals after which a peer counts as dead (NPRO §6.1).
     static let silentIntervalsMax: UInt64 = 4
 
@@ -46,6 +48,13 @@ package struct Limits: Sendable {
     /// Connections of this shard that may be without keys at once.
     var handshakesAtOnce: Int
     var stalledWriteTimeout: Nanoseconds
+    /// What a packet or a batch of replies may take beyond its bytes' time.
+    var slowPeerGrace: Nanoseconds
+    private var nanosecondsPerByte: Nanoseconds
+    /// When a send is looked at for the first time.
+    var sendPatience: Nanoseconds
+    /// Messages of one connection that ask for nothing.
+    var control: RateLimit
     var idleTimeout: Nanoseconds?
     var heartbeatInterval: Nanoseconds?
     package var asyncRequests: UInt32
@@ -64,6 +73,11 @@ package struct Limits: Sendable {
         handshakeTimeout = Nanoseconds(configuration.handshakeTimeout)
         handshakesAtOnce = configuration.handshakesAtOncePerShard
         stalledWriteTimeout = Nanoseconds(configuration.stalledWriteTimeout)
+        slowPeerGrace = Nanoseconds(configuration.slowPeerGrace)
+        nanosecondsPerByte = .second / Nanoseconds(configuration.peerByteRateMin)
+        sendPatience = min(stalledWriteTimeout, slowPeerGrace)
+        control = RateLimit(
+            perSecond: configuration.controlRateMax, burst: Limits.controlBurstSeconds * configuration.controlRateMax)
         idleTimeout = configuration.idleTimeout.map { Nanoseconds($0) }
         heartbeatInterval = configuration.heartbeatInterval.map { Nanoseconds($0) }
         asyncRequests = UInt32(configuration.backpressureLimit)
@@ -71,6 +85,12 @@ package struct Limits: Sendable {
         payloadByteCountMax = configuration.payloadByteCountMax
         memoryByteCount = configuration.memoryBudgetPerShard
         memoryHighWater = configuration.memoryBudgetPerShard / 8 * 7
+    }
+
+    /// How long so many bytes may take a peer.
+    func patience(for byteCount: Int) -> Nanoseconds {
+        // At most 48 MiB at a byte a second: 2^56 ns.
+        slowPeerGrace + Nanoseconds(byteCount) * nanosecondsPerByte
     }
 
     /// The connections a process can hold: what was asked for, as far as its descriptors reach.

@@ -21,11 +21,21 @@ extension Shard where IO: ~Copyable {
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
         let isEnding = isStopping || state.pointee.isDraining || state.pointee.shared.isEnding
         if isEnding { return refuse(descriptor, .draining) }
-        guard state.pointee.shared.admit() else { return refuse(descriptor, .connectionLimit) }
+        switch admitAddress(of: descriptor) {
+        case .success(let place): admit(descriptor, place, index)
+        case .failure(let refusal): refuse(descriptor, refusal.reason)
+        }
+    }
+
+    private mutating func admit(_ descriptor: Descriptor, _ hostPlace: HostPlace, _ index: Int) {
+        guard state.pointee.shared.admit() else {
+            state.pointee.shared.hosts.release(hostPlace)
+            return refuse(descriptor, .connectionLimit)
+        }
         let target = listeners[index].sharesOut ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
-        if target == state.pointee.index { return open(descriptor, listener: index) }
-        state.pointee.hand(descriptor, listener: UInt8(index), to: target)
+        if target == state.pointee.index { return open(descriptor, hostPlace, listener: index) }
+        state.pointee.hand(descriptor, hostPlace, listener: UInt8(index), to: target)
     }
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
@@ -34,18 +44,18 @@ extension Shard where IO: ~Copyable {
     }
 
     /// A connection that was counted as this shard's begins.
-    mutating func open(_ descriptor: Descriptor, listener index: Int) {
+    mutating func open(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener index: Int) {
         guard !isStopping, !state.pointee.isDraining, let place = state.pointee.slab.allocate() else {
-            giveUpPlace()
+            giveUpPlace(hostPlace)
             return refuse(descriptor, .draining)
         }
         let now = state.pointee.now
         var connection = Connection(
             descriptor, generation: place.generation, listener: UInt8(index),
-            session: listeners[index].session, at: now)
+            session: listeners[index].session, hostPlace: hostPlace, at: now)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
-            giveUpPlace()
+            giveUpPlace(hostPlace)
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
@@ -55,7 +65,8 @@ extension Shard where IO: ~Copyable {
     }
 
     /// One connection less in the counts that limit them.
-    func giveUpPlace() {
+    func giveUpPlace(_ hostPlace: HostPlace) {
+        state.pointee.shared.hosts.release(hostPlace)
         state.pointee.shared.release()
         state.pointee.shared.entries[Int(state.pointee.index)].open.subtract(1, ordering: .relaxed)
     }

@@ -75,7 +75,8 @@ extension Shard where IO: ~Copyable {
         state.pointee.counters.count(connection.pointee.reason)
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
+        let hostPlace = io.plants(.leakedHostPlace) ? .none : connection.pointee.hostPlace
         state.pointee.slab.free(slot)
-        if !io.plants(.leakedConnectionCount) { giveUpPlace() }
+        if !io.plants(.leakedConnectionCount) { giveUpPlace(hostPlace) }
     }
 }

@@ -6,7 +6,8 @@ import ApusWire
 
 /// What shards tell one another on the control lane, which never drops.
 enum MailKind: UInt8 {
-    /// A connection that this shard accepted for that one. First word: the listener.
+    /// A connection that this shard accepted for that one. First word: the listener; second: where its address is
+    /// counted.
     case connection = 1
 }
 
@@ -14,18 +15,20 @@ extension ShardState {
     private var hasPeers: Bool { shardCount > 1 }
 
     /// A connection begins on another shard. Its place there is counted already.
-    mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
+    mutating func hand(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8, to target: UInt8) {
         let message = ControlMessage(
-            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
+            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener),
+            second: UInt64(hostPlace.bits))
         // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
-            return refuseHanded(descriptor, target)
+            return refuseHanded(descriptor, hostPlace, target)
         }
         doorbells.insert(target)
     }
 
-    private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
+    private func refuseHanded(_ descriptor: Descriptor, _ hostPlace: HostPlace, _ target: UInt8) {
         counters.count(RefusalReason.laneFull)
+        shared.hosts.release(hostPlace)
         shared.release()
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
@@ -61,6 +64,11 @@ extension ShardState {
     }
 }
 
+extension ControlMessage {
+    /// Of a connection that was handed over.
+    fileprivate var hostPlace: HostPlace { HostPlace(bits: UInt32(truncatingIfNeeded: second)) }
+}
+
 extension SharedState {
     /// Close descriptors that were handed to a shard which ended before it took them; only after all shards have ended.
     func closeLeftovers() {
@@ -72,6 +80,7 @@ extension SharedState {
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
+                        hosts.release(message.hostPlace)
                         release()
                     }
                     outbox.flushPending()
@@ -98,7 +107,7 @@ extension Shard where IO: ~Copyable {
 
     private mutating func take(_ message: ControlMessage) {
         switch MailKind(rawValue: message.kind) {
-        case .connection: open(message.descriptor, listener: Int(message.first))
+        case .connection: open(message.descriptor, message.hostPlace, listener: Int(message.first))
         case nil: preconditionFailure("no shard sends such mail")
         }
     }

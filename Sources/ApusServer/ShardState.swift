@@ -13,6 +13,7 @@ package struct ShardSettings: Sendable {
     package var unknownCommand: UnknownCommand
     package var systemAliases: Bool
     package var listenerNames: [String]  // tidy: settings, before the loop runs
+    package var addressPolicy: AddressPolicy
     package var counters: ShardCounters
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
     package var shared: SharedState
@@ -30,6 +31,7 @@ package struct ShardSettings: Sendable {
         unknownCommand = configuration.unknownCommand
         systemAliases = configuration.systemAliases
         listenerNames = configuration.listeners.map(\.name)
+        addressPolicy = AddressPolicy(configuration.addressLimits)
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
     }
@@ -48,6 +50,8 @@ package struct ShardState: ~Copyable {
     let routes: Routes
     let decoder: PacketDecoder
     let unknownCommand: UnknownCommand
+    /// Looked at when a connection is accepted.
+    var addressPolicy: AddressPolicy
     let listenerNames: [String]  // tidy: fixed at start, read by handlers that ask
     /// Seals and opens for all connections.
     var aead: AEADContext
@@ -97,6 +101,7 @@ package struct ShardState: ~Copyable {
         decoder = PacketDecoder(payloadByteCountMax: settings.limits.payloadByteCountMax)
         unknownCommand = settings.unknownCommand
         listenerNames = settings.listenerNames
+        addressPolicy = settings.addressPolicy
         touched = .allocate(capacity: settings.limits.connections)
         self.now = now
     }

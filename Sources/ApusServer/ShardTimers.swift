@@ -67,6 +67,7 @@ extension Shard where IO: ~Copyable {
         if connection.pointee.isSealBlocked, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
             return .stalledWrite
         }
+        if connection.pointee.sending, now >= batchDue(connection) { return .slowConsumer }
         guard connection.pointee.phase == .open else { return nil }
         if !connection.pointee.isHeard, now >= connection.pointee.opened + limits.firstByteTimeout {
             return .firstByteTimeout
@@ -75,6 +76,7 @@ extension Shard where IO: ~Copyable {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
+        if now >= restDue(connection) { return .slowRequest }
         if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
@@ -96,6 +98,7 @@ extension Shard where IO: ~Copyable {
         }
         if connection.pointee.sending || connection.pointee.isSealBlocked {
             consider(connection.pointee.waitingSince + limits.stalledWriteTimeout)
+            if connection.pointee.sending { consider(batchDue(connection)) }
         }
         guard connection.pointee.phase == .open else { return due }
         if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
@@ -110,7 +113,7 @@ extension Shard where IO: ~Copyable {
     /// Of a connection that may speak.
     private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
         let (limits, now) = (state.pointee.limits, state.pointee.now)
-        var due = Instant.never
+        var due = restDue(connection)
         func consider(_ instant: Instant) { due = min(due, instant) }
         // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
         let isWaiting = connection.pointee.isPaused || connection.pointee.sending

@@ -21,6 +21,8 @@ package final class SharedState: Sendable {
     package let connectionsMax: Int
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
+    /// What each address has.
+    package let hosts: HostTable
     /// NPRO handshakes that were completed lately: the one table that shards share.
     let replay: ReplayTable
     /// Made once, so that any shard resumes what another began.
@@ -37,6 +39,7 @@ package final class SharedState: Sendable {
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)
         mail = try MailboxGrid(shardCount: shardCount)
+        hosts = try HostTable(connectionsMax: connectionsMax)
         self.connectionsMax = connectionsMax
         entries = (0..<shardCount).map { _ in ShardEntry() }
     }
