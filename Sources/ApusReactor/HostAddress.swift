@@ -81,8 +81,10 @@ extension HostAddress {
     }
 
     fileprivate init(_ address: in6_addr) {
+        // It is 16 bytes, aligned for less than a word.
         let (high, low) = unsafe withUnsafeBytes(of: address) { bytes in
-            unsafe (bytes.load(as: UInt64.self), bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            let low = unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            return unsafe (bytes.loadUnaligned(as: UInt64.self), low)
         }
         self.init(high: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
     }

@@ -140,6 +140,7 @@ extension HostTable {
 
     /// Zeroed memory reads as an entry that nobody has.
     private func word(_ number: Int) -> SharedWord {
+        // Each entry is two words; only what lies within the memory is reached.
         precondition(0..<2 * bucketCount * HostTable.entriesPerBucket ~= number, "no such entry")
         return unsafe SharedWord(at: memory.start + number * HostTable.entryByteCount / 2)
     }

@@ -48,7 +48,7 @@ public struct RingOperations: OptionSet, Sendable {
     }
 
     /// Confine a ring that is not enabled yet. Linux has this since 5.10, so on a kernel that Apus runs on only a
-    /// filter of system calls can refuse it; a server that believes itself confined and is not would be worse than none.
+    /// filter of system calls can refuse it; a server that believes itself confined and is not is worse than none.
     func restrict(_ uring: UnsafeMutablePointer<io_uring>) throws(RingUnavailable) {
         let opcodes = named.map(\.opcode)
         let restricted = unsafe curing_restrict(uring, opcodes, UInt32(opcodes.count), curing_buffer_select)

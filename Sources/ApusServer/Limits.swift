@@ -34,8 +34,8 @@ package struct Limits: Sendable {
     }
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
-    /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be read
-    /// before anything of theirs is overdue.
+    /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be
+    /// read before anything of theirs is overdue.
     static let standstill: Nanoseconds = 100 * .millisecond
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond

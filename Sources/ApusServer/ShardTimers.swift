@@ -61,13 +61,7 @@ extension Shard where IO: ~Copyable {
             return now >= connection.pointee.waitingSince + Limits.lingerTimeout ? connection.pointee.reason : nil
         case .open, .finishing: break
         }
-        if connection.pointee.sending, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
-            return .stalledWrite
-        }
-        if connection.pointee.isSealBlocked, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
-            return .stalledWrite
-        }
-        if connection.pointee.sending, now >= batchDue(connection) { return .slowConsumer }
+        if let reason = overdueWrite(connection) { return reason }
         guard connection.pointee.phase == .open else { return nil }
         if !connection.pointee.isHeard, now >= connection.pointee.opened + limits.firstByteTimeout {
             return .firstByteTimeout
@@ -85,6 +79,14 @@ extension Shard where IO: ~Copyable {
             return .idleTimeout
         }
         return nil
+    }
+
+    /// Of bytes that wait to be taken.
+    private func overdueWrite(_ connection: UnsafeMutablePointer<Connection>) -> CloseReason? {
+        let isBlocked = connection.pointee.sending || connection.pointee.isSealBlocked
+        let stalled = connection.pointee.waitingSince + state.pointee.limits.stalledWriteTimeout
+        if isBlocked, state.pointee.now >= stalled { return .stalledWrite }
+        return connection.pointee.sending && state.pointee.now >= batchDue(connection) ? .slowConsumer : nil
     }
 
     private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {

@@ -148,8 +148,9 @@ class Cases:
     # --- the host -----------------------------------------------------------------------------------------------------
 
     def descriptors(self):
-        """Born with more descriptors than it reckons with, so there are none left before its limit is reached: connections
-        wait in the backlog, nobody spins, and they are served as others leave."""
+        """Born with more descriptors than it reckons with, it has none left before its own limit is reached.
+
+        Connections wait in the backlog, nobody spins, and they are served as others leave."""
         with self.server(limits=(256, 100)) as server:
             with honest.served(server.address) as latencies:
                 streams = [honest.connect(server.address) for _ in range(200)]

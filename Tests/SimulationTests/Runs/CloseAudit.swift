@@ -82,8 +82,9 @@ extension Simulation {
             && kernel.now <= mended.at + Simulation.slack
     }
 
+    /// It is one that may take less than the least rate, and has been there for long enough.
     private func isSlow(_ client: ModelClient) -> Bool {
-        let isQuick = client.manners.isPrompt && client.manners.readMax >= 1000
+        let isQuick = client.manners.isPrompt && client.manners.readMax >= 1000 && client.state != .ended(.vanished)
         return !isQuick && kernel.now >= client.arrival + Nanoseconds(plan.configuration.slowPeerGrace)
     }
 
@@ -149,7 +150,7 @@ extension Simulation {
     }
 
     private func isOwedReplies(_ client: ModelClient, _ reason: CloseReason) -> Bool {
-        if isStopped || plan.isTight || hasStalled(client) { return false }
+        if isStopped || plan.isTight || hasStalled(client) || isSlow(client) { return false }
         switch reason {
         case .peerFinished, .drained, .truncated: return true
         // Whoever goes on talking gets a reset in the end: the server lingers for so long and no longer.
