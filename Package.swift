@@ -92,7 +92,8 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
-        .testTarget(name: "ApusReactorTests", dependencies: ["ApusReactor", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusReactorTests", dependencies: ["ApusReactor", "CURing", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusServerTests",
             dependencies: ["ApusServer", "ApusClient", "ApusSecurity", "ApusCompression", "TestSupport"],

@@ -34,8 +34,13 @@ package struct Limits: Sendable {
     }
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
+    /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be
+    /// read before anything of theirs is overdue.
+    static let standstill: Nanoseconds = 100 * .millisecond
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond
+    /// A client that was held up may send so many seconds' worth of control messages at once.
+    static let controlBurstSeconds = 2
     /// Silent heartbeat intervals after which a peer counts as dead (NPRO §6.1).
     static let silentIntervalsMax: UInt64 = 4
 
@@ -47,6 +52,13 @@ package struct Limits: Sendable {
     /// Connections of this shard that may be without keys at once.
     var handshakesAtOnce: Int
     var stalledWriteTimeout: Timeout
+    /// What a packet or a batch of replies may take beyond its bytes' time.
+    var slowPeerGrace: Timeout
+    private var nanosecondsPerByte: Nanoseconds
+    /// When a send is looked at for the first time.
+    var sendPatience: Nanoseconds { min(stalledWriteTimeout.length, slowPeerGrace.length) }
+    /// Messages of one connection that ask for nothing.
+    var control: RateLimit
     var idleTimeout: Timeout?
     var heartbeatInterval: Timeout?
     package var asyncRequests: UInt32
@@ -65,6 +77,10 @@ package struct Limits: Sendable {
         handshakeTimeout = Timeout(configuration.handshakeTimeout)
         handshakesAtOnce = configuration.handshakesAtOncePerShard
         stalledWriteTimeout = Timeout(configuration.stalledWriteTimeout)
+        slowPeerGrace = Timeout(configuration.slowPeerGrace)
+        nanosecondsPerByte = .second / Nanoseconds(configuration.peerByteRateMin)
+        control = RateLimit(
+            perSecond: configuration.controlRateMax, burst: Limits.controlBurstSeconds * configuration.controlRateMax)
         idleTimeout = configuration.idleTimeout.map { Timeout($0) }
         heartbeatInterval = configuration.heartbeatInterval.map { Timeout($0) }
         asyncRequests = UInt32(configuration.backpressureLimit)
@@ -80,6 +96,12 @@ package struct Limits: Sendable {
     /// Slots are reserved for so many times the connections that are configured, so that a reload may allow more. One
     /// that is never used costs address space only.
     static let connectionsReserve = 4
+
+    /// When so many bytes, which began at `start`, have taken a peer too long.
+    func deadline(from start: Instant, for byteCount: Int) -> Instant {
+        // At most 48 MiB at a byte a second: 2^56 ns.
+        slowPeerGrace.deadline(from: start) + Nanoseconds(byteCount) * nanosecondsPerByte
+    }
 
     /// The connections a process can hold: what was asked for, as far as its descriptors reach.
     /// - Parameter descriptors: the process's limit (nofile).
@@ -113,6 +135,7 @@ package struct Limits: Sendable {
         firstByteTimeout = old.firstByteTimeout.replaced(by: new.firstByteTimeout, at: now)
         handshakeTimeout = old.handshakeTimeout.replaced(by: new.handshakeTimeout, at: now)
         stalledWriteTimeout = old.stalledWriteTimeout.replaced(by: new.stalledWriteTimeout, at: now)
+        slowPeerGrace = old.slowPeerGrace.replaced(by: new.slowPeerGrace, at: now)
         idleTimeout = new.idleTimeout.map { Timeout.replacing(old.idleTimeout, by: $0, at: now) }
         heartbeatInterval = new.heartbeatInterval.map { Timeout.replacing(old.heartbeatInterval, by: $0, at: now) }
     }

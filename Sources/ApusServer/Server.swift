@@ -152,7 +152,7 @@ private final class ShardStart: Sendable {
 
     func runShard() {
         do {
-            let ring = try Ring(tier: tier)
+            let ring = try Ring(tier: tier, allowing: .serving)
             settings.shared.entries[Int(settings.index)].ring.store(ring.descriptor.number, ordering: .releasing)
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)

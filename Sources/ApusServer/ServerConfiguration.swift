@@ -72,6 +72,16 @@ public struct ServerConfiguration: Sendable {
     public var handshakesPerSecondMax: Int = 2000
     /// How long a send may stand still before the connection is closed.
     public var stalledWriteTimeout: Duration = .seconds(5)
+    /// How long a packet that has begun may take to arrive, and replies to be taken, beyond what their bytes take at
+    /// `peerByteRateMin`: who dribbles is closed, `slow_request` and `slow_consumer`.
+    public var slowPeerGrace: Duration = .seconds(10)
+    /// Bytes a second that a peer must send of an unfinished packet, and take of replies that wait.
+    public var peerByteRateMin: Int = 4096
+    /// Messages a second of one connection that ask for nothing: PING, PONG, unknown ones, empty packets. Twice as many
+    /// may come at once; beyond that it is closed, `control_flood`. Requests do not count.
+    public var controlRateMax: Int = 10_000
+    /// What one address may have.
+    public var addressLimits = AddressLimits()
     /// Close a connection without a message for so long; nil: never.
     public var idleTimeout: Duration?
     /// Ping a peer to whom nothing was sent for so long; a peer silent for four intervals is closed. Nil: no pings.
@@ -105,7 +115,9 @@ public struct ServerConfiguration: Sendable {
     }
 
     /// Every mistake in the configuration, in words; empty when there is none.
-    public func problems() -> [String] { listenerProblems + countProblems + durationProblems }
+    public func problems() -> [String] {
+        listenerProblems + countProblems + durationProblems + addressLimits.problems()
+    }
 
     private var listenerProblems: [String] {
         var problems: [String] = []
@@ -136,6 +148,8 @@ public struct ServerConfiguration: Sendable {
             ("max_handshake_rate", handshakesPerSecondMax, 1...ReplayTable.handshakesPerSecondLimit),
             ("max_payload_size", payloadByteCountMax, 1...PacketFormat.payloadByteCountMax),
             ("max_outstanding_bytes", outstandingByteCountMax, 4096...Limits.outstandingByteCountLimit),
+            ("min_peer_rate", peerByteRateMin, 1...1 << 30),
+            ("max_control_rate", controlRateMax, 1...1_000_000),
             ("memory_budget", memoryBudgetPerShard, budgetMin...Int.max),
         ]
         return counts.filter { !$0.range.contains($0.value) }.map { name, value, range in
@@ -152,7 +166,7 @@ public struct ServerConfiguration: Sendable {
     private var durations: [(String, Duration)] {
         [
             ("first_byte_timeout", firstByteTimeout), ("handshake_timeout", handshakeTimeout),
-            ("stalled_write_timeout", stalledWriteTimeout),
+            ("stalled_write_timeout", stalledWriteTimeout), ("slow_peer_grace", slowPeerGrace),
             ("idle_timeout", idleTimeout ?? .seconds(1)), ("heartbeat_interval", heartbeatInterval ?? .seconds(1)),
             ("shutdown_timeout", shutdownTimeout),
         ]

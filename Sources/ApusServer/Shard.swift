@@ -41,6 +41,8 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     var pace = DrainPace()
     /// The drain's deadline has passed once.
     var isForced = false
+    /// The process stood still, and before this time nobody is called late: what came meanwhile is yet to be read.
+    private var lateUntil: Instant?
 
     package init(
         io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
@@ -77,7 +79,8 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     }
 
     package mutating func turn() {
-        io.submitAndWait(until: state.pointee.sleepLimit(timers.earliest))
+        let due = max(timers.earliest, lateUntil ?? timers.earliest)
+        io.submitAndWait(until: state.pointee.sleepLimit(due))
         state.pointee.wakeUp()
         let now = io.now
         state.pointee.now = now
@@ -87,10 +90,25 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             completionCount += 1
         }
         collectMail()
-        while let timer = timers.popExpired(at: now) { expire(timer) }
+        if !standsStill(at: now, due: due) {
+            while let timer = timers.popExpired(at: now) { expire(timer) }
+        }
         flush()
         state.pointee.counters.turns.add()
         state.pointee.counters.completions.add(completionCount)
+    }
+
+    /// Whether this turn comes so late that the process must have been stopped. Believed once, so that a shard whose
+    /// turns are all long has its timers all the same.
+    @inline(__always)
+    private mutating func standsStill(at now: Instant, due: Instant) -> Bool {
+        guard let until = lateUntil else {
+            guard now > due + Limits.standstill else { return false }
+            lateUntil = now + Limits.standstill
+            return true
+        }
+        if now >= until { lateUntil = nil }
+        return now < until
     }
 
     private mutating func complete(_ completion: Completion) {

@@ -19,18 +19,30 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
-        let listener = listeners[index].listener
         // In this order: listeners are handed on before the end begins.
         let isEnding = state.pointee.isDraining || state.pointee.shared.isEnding
         let isLeaving = listeners[index].isLeaving || state.pointee.shared.areListenersHandedOn
         if isStopping || (isEnding && !isLeaving) { return refuse(descriptor, .draining) }
-        guard state.pointee.shared.admit(listener: listener) else { return refuse(descriptor, .connectionLimit) }
+        switch admitAddress(of: descriptor) {
         // When the server ends, others may have ended already.
-        let isShared = listeners[index].sharesOut && !isEnding
+        case .success(let place): admit(descriptor, place, index, mayShareOut: !isEnding)
+        case .failure(let refusal): refuse(descriptor, refusal.reason)
+        }
+    }
+
+    private mutating func admit(
+        _ descriptor: Descriptor, _ hostPlace: HostPlace, _ index: Int, mayShareOut: Bool
+    ) {
+        let listener = listeners[index].listener
+        guard state.pointee.shared.admit(listener: listener) else {
+            state.pointee.shared.hosts.release(hostPlace)
+            return refuse(descriptor, .connectionLimit)
+        }
+        let isShared = listeners[index].sharesOut && mayShareOut
         let target = isShared ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
-        if target == state.pointee.index { return open(descriptor, listener: listener) }
-        state.pointee.hand(descriptor, listener: listener, to: target)
+        if target == state.pointee.index { return open(descriptor, hostPlace, listener: listener) }
+        state.pointee.hand(descriptor, hostPlace, listener: listener, to: target)
     }
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
@@ -39,18 +51,18 @@ extension Shard where IO: ~Copyable {
     }
 
     /// A connection that was counted as this shard's begins.
-    mutating func open(_ descriptor: Descriptor, listener: UInt8) {
+    mutating func open(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8) {
         guard !isStopping, let place = state.pointee.slab.allocate() else {
-            giveUpPlace(listener)
+            giveUpPlace(hostPlace, listener)
             return refuse(descriptor, isStopping ? .draining : .connectionLimit)
         }
         var connection = Connection(
             descriptor, generation: place.generation, listener: listener,
-            session: state.pointee.sessions[Int(listener)],
+            session: state.pointee.sessions[Int(listener)], hostPlace: hostPlace,
             payloadByteCountMax: state.pointee.limits.payloadByteCountMax, at: state.pointee.now)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
-            giveUpPlace(listener)
+            giveUpPlace(hostPlace, listener)
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
@@ -60,7 +72,8 @@ extension Shard where IO: ~Copyable {
     }
 
     /// One connection less in the counts that limit them.
-    func giveUpPlace(_ listener: UInt8) {
+    func giveUpPlace(_ hostPlace: HostPlace, _ listener: UInt8) {
+        state.pointee.shared.hosts.release(hostPlace)
         state.pointee.shared.release(listener: listener)
         state.pointee.shared.entries[Int(state.pointee.index)].open.subtract(1, ordering: .relaxed)
     }

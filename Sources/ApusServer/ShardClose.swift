@@ -76,7 +76,8 @@ extension Shard where IO: ~Copyable {
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         let listener = connection.pointee.listener
+        let hostPlace = io.plants(.leakedHostPlace) ? .none : connection.pointee.hostPlace
         state.pointee.slab.free(slot)
-        if !io.plants(.leakedConnectionCount) { giveUpPlace(listener) }
+        if !io.plants(.leakedConnectionCount) { giveUpPlace(hostPlace, listener) }
     }
 }

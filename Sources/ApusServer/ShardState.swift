@@ -13,6 +13,7 @@ package struct ShardSettings: Sendable {
     package var unknownCommand: UnknownCommand
     package var systemAliases: Bool
     package var listenerNames: [String]  // tidy: settings, before the loop runs
+    package var addressPolicy: AddressPolicy
     package var counters: ShardCounters
     package var sessions: [SessionKind]  // tidy: settings, before the loop runs
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
@@ -32,6 +33,7 @@ package struct ShardSettings: Sendable {
         systemAliases = configuration.systemAliases
         listenerNames = configuration.listeners.map(\.name)
         sessions = configuration.listeners.map(\.session)
+        addressPolicy = AddressPolicy(configuration.addressLimits)
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
     }
@@ -49,6 +51,8 @@ package struct ShardState: ~Copyable {
     package var asyncReplies = AsyncReplies()
     let routes: Routes
     private(set) var unknownCommand: UnknownCommand
+    /// Looked at when a connection is accepted.
+    private(set) var addressPolicy: AddressPolicy
     /// By slot, as `sessions` and `guards` are; a slot has another listener only when nothing refers to the one before.
     private(set) var listenerNames: [String]  // tidy: as many as there are slots; read by handlers that ask
     private(set) var sessions = InlineArray<64, SessionKind>(repeating: .message)
@@ -100,6 +104,7 @@ package struct ShardState: ~Copyable {
         slab = Slab(capacity: settings.limits.connections)
         routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))
         unknownCommand = settings.unknownCommand
+        addressPolicy = settings.addressPolicy
         replay = settings.shared.replay
         let unused = Limits.listenersMax - settings.listenerNames.count
         listenerNames = settings.listenerNames + repeatElement("", count: unused)
@@ -133,6 +138,7 @@ extension ShardState {
         epoch = reload.epoch
         limits.replace(with: reload.limits, at: now)
         unknownCommand = reload.unknownCommand
+        addressPolicy = reload.addressPolicy
         replay = reload.replay
         for change in reload.changes {
             let slot = Int(change.slot)

@@ -64,10 +64,7 @@ extension Shard where IO: ~Copyable {
             return now >= connection.pointee.waitingSince + Limits.lingerTimeout ? connection.pointee.reason : nil
         case .open, .finishing: break
         }
-        let isWaiting = connection.pointee.sending || connection.pointee.isSealBlocked
-        if isWaiting, now >= limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince) {
-            return .stalledWrite
-        }
+        if let reason = overdueWrite(connection) { return reason }
         guard connection.pointee.phase == .open else { return nil }
         if !connection.pointee.isHeard, now >= limits.firstByteTimeout.deadline(from: connection.pointee.opened) {
             return .firstByteTimeout
@@ -76,12 +73,21 @@ extension Shard where IO: ~Copyable {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
+        if now >= restDue(connection) { return .slowRequest }
         if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
         guard let idle = limits.idleTimeout, connection.pointee.isQuiet else { return nil }
         return now >= idle.deadline(from: connection.pointee.lastMessage) ? .idleTimeout : nil
+    }
+
+    /// Of bytes that wait to be taken.
+    private func overdueWrite(_ connection: UnsafeMutablePointer<Connection>) -> CloseReason? {
+        let isBlocked = connection.pointee.sending || connection.pointee.isSealBlocked
+        let stalled = state.pointee.limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince)
+        if isBlocked, state.pointee.now >= stalled { return .stalledWrite }
+        return connection.pointee.sending && state.pointee.now >= batchDue(connection) ? .slowConsumer : nil
     }
 
     private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
@@ -95,6 +101,7 @@ extension Shard where IO: ~Copyable {
         }
         if connection.pointee.sending || connection.pointee.isSealBlocked {
             consider(limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince))
+            if connection.pointee.sending { consider(batchDue(connection)) }
         }
         guard connection.pointee.phase == .open else { return due }
         if !connection.pointee.isHeard { consider(limits.firstByteTimeout.deadline(from: connection.pointee.opened)) }
@@ -109,7 +116,7 @@ extension Shard where IO: ~Copyable {
     /// Of a connection that may speak.
     private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
         let (limits, now) = (state.pointee.limits, state.pointee.now)
-        var due = Instant.never
+        var due = restDue(connection)
         func consider(_ instant: Instant) { due = min(due, instant) }
         // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
         let isWaiting = connection.pointee.isPaused || connection.pointee.sending

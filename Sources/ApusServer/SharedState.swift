@@ -21,6 +21,8 @@ package final class SharedState: Sendable {
     private let connectionLimit: Atomic<Int>
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
+    /// What each address has.
+    package let hosts: HostTable
     /// What refers to each listener slot: its acceptors, and connections from the moment they are admitted.
     let listenerUses = ListenerUses()
     /// Acceptors that hand connections to other shards. While there are any, no shard may end by itself.
@@ -44,6 +46,7 @@ package final class SharedState: Sendable {
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)
         mail = try MailboxGrid(shardCount: shardCount)
+        hosts = try HostTable(connectionsMax: connectionsMax * Limits.connectionsReserve)
         connectionLimit = Atomic(connectionsMax)
         entries = (0..<shardCount).map { _ in ShardEntry() }
     }

@@ -28,6 +28,8 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var security: ServeSecurity
 
+    @OptionGroup(visibility: .hidden) var defences: ServeDefences
+
     @Option(help: "Connections at once; one more is closed as soon as it is accepted.")
     var maxConnections = ServerConfiguration.standard.maxConnections
 
@@ -131,6 +133,7 @@ struct Serve: ParsableCommand {
         configuration.shutdownTimeout = shutdownTimeout.duration
         configuration.outstandingByteCountMax = maxOutstandingBytes.byteCount
         configuration.payloadByteCountMax = maxPayloadSize.byteCount
+        defences.apply(to: &configuration)
         return configuration
     }
 

@@ -17,6 +17,7 @@ package final class ShardReload: Sendable {
     let epoch: UInt64
     let limits: Limits
     let unknownCommand: UnknownCommand
+    let addressPolicy: AddressPolicy
     let replay: ReplayTable
     let changes: [Change]
     /// Listeners whose present sockets are left.
@@ -29,6 +30,7 @@ package final class ShardReload: Sendable {
         self.epoch = epoch
         limits = Limits(configuration)
         unknownCommand = configuration.unknownCommand
+        addressPolicy = AddressPolicy(configuration.addressLimits)
         self.replay = replay
         self.changes = changes
         self.leaving = leaving

@@ -122,7 +122,7 @@ import Testing
             guard target.operation == .accept else { return }
             kernel.isExhausted = race == .exhausted
             kernel.weather.endsAccepts = race == .endedByAccept ? 1000 : 0
-            if race != .cancelled { late = HandPeer(kernel) }
+            if race != .cancelled { late = HandPeer(kernel, from: nil) }
         }
         #expect(rig.inbox.post(.drain(.second)))
         rig.settle()

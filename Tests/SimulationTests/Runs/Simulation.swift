@@ -98,7 +98,9 @@ extension Simulation {
             let listener = plan.random.below(kernel.listeners.count)
             let script = plan.script(for: listener)
             let manners = plan.manners(for: script)
-            clients.append(ModelClient(UInt8(index), script, manners, on: kernel.listeners[listener], of: kernel))
+            let host = plan.hostCount == 0 ? nil : HostAddress(ipv4: 0x0A00_0001 + UInt32(index % plan.hostCount))
+            clients.append(
+                ModelClient(UInt8(index), script, manners, on: kernel.listeners[listener], of: kernel, from: host))
         }
     }
 
