@@ -1,0 +1,10 @@
+// The table itself.
+
+import ApusConfiguration
+import Testing
+
+@Suite struct OptionTableTests {
+    @Test func pathsAreUnique() {
+        #expect(Set(OptionTable.all.map(\.path)).count == OptionTable.all.count)
+    }
+}
