@@ -4,8 +4,8 @@
 /// The effective configuration.
 ///
 ///     let configuration = try Configuration.load(file: "apus.toml")
-///     configuration[ServerOptions.maxConnections]            // 10000
-///     configuration.origin(of: ServerOptions.maxConnections) // apus.toml:3
+///     configuration[ServerKeys.maxConnections]            // 10000
+///     configuration.origin(of: ServerKeys.maxConnections) // apus.toml:3
 public struct Configuration: Sendable {
     /// What somebody set, by path. Listeners have their own.
     var settings: [String: Setting] = [:]
@@ -20,14 +20,14 @@ public struct Configuration: Sendable {
 
     public func origin<Content>(of key: Key<Content>) -> Origin { setting(of: key.option).origin }
 
-    public func value(of option: Option) -> SettingValue { setting(of: option).value }
+    public func value(of option: OptionRow) -> SettingValue { setting(of: option).value }
 
     /// With the table's value where nobody set one.
-    public func setting(of option: Option) -> Setting {
+    public func setting(of option: OptionRow) -> Setting {
         settings[option.path] ?? Setting(value: option.standard, origin: .standard)
     }
 
-    public func isSet(_ option: Option) -> Bool { settings[option.path] != nil }
+    public func isSet(_ option: OptionRow) -> Bool { settings[option.path] != nil }
 
     /// Give an option a value, as an embedder does.
     /// - Throws: `ConfigurationError` when the value is none that the option can have.
@@ -38,7 +38,7 @@ public struct Configuration: Sendable {
     }
 
     mutating func set(
-        _ option: Option, to value: SettingValue, origin: Origin
+        _ option: OptionRow, to value: SettingValue, origin: Origin
     ) throws(ConfigurationError) {
         do throws(Unreadable) {
             settings[option.path] = Setting(value: try option.checked(value), origin: origin)
@@ -50,7 +50,7 @@ public struct Configuration: Sendable {
 
 /// A `[[listener]]` as it was written.
 struct WrittenListener: Sendable {
-    /// By key: those of `ListenerOptions` and of the sections that it overrides.
+    /// By key: those of `ListenerKeys` and of the sections that it overrides.
     var settings: [String: Setting] = [:]
     let origin: Origin
 }

@@ -1,11 +1,11 @@
 // A row of the option table whose value has a Swift type, so that a reader cannot take a duration for a number.
 
-/// `configuration[ServerOptions.maxConnections]` is an `Int`.
+/// `configuration[ServerKeys.maxConnections]` is an `Int`.
 public struct Key<Content: Sendable>: Sendable {
-    public let option: Option
+    public let option: OptionRow
     private let convert: @Sendable (SettingValue) -> Content?
 
-    init(_ option: Option, _ convert: @escaping @Sendable (SettingValue) -> Content?) {
+    init(_ option: OptionRow, _ convert: @escaping @Sendable (SettingValue) -> Content?) {
         self.option = option
         self.convert = convert
     }
@@ -26,7 +26,7 @@ struct OptionTraits {
     var earlierEnvironment: [String] = []
 }
 
-extension Option {
+extension OptionRow {
     init(
         _ path: String, _ kind: OptionKind, _ standard: SettingValue, _ reload: ReloadClass, _ traits: OptionTraits,
         _ summary: String
@@ -47,7 +47,7 @@ extension Key where Content == Bool {
     static func flag(
         _ path: String, _ standard: Bool, _ reload: ReloadClass, traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, .flag, .flag(standard), reload, traits, summary)) {
+        Key(OptionRow(path, .flag, .flag(standard), reload, traits, summary)) {
             if case .flag(let flag) = $0 { flag } else { nil }
         }
     }
@@ -58,7 +58,7 @@ extension Key where Content == Int {
         _ path: String, _ standard: Int, in bounds: ClosedRange<Int>, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, .integer(bounds), .integer(standard), reload, traits, summary)) {
+        Key(OptionRow(path, .integer(bounds), .integer(standard), reload, traits, summary)) {
             if case .integer(let integer) = $0 { integer } else { nil }
         }
     }
@@ -67,7 +67,7 @@ extension Key where Content == Int {
         _ path: String, _ standard: Int, in bounds: ClosedRange<Int>, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, .byteCount(bounds), .byteCount(standard), reload, traits, summary)) {
+        Key(OptionRow(path, .byteCount(bounds), .byteCount(standard), reload, traits, summary)) {
             if case .byteCount(let byteCount) = $0 { byteCount } else { nil }
         }
     }
@@ -79,7 +79,7 @@ extension Key where Content == Int? {
         _ path: String, in bounds: ClosedRange<Int>, _ reload: ReloadClass, traits: OptionTraits = .init(),
         _ summary: String
     ) -> Key {
-        Key(Option(path, .integerOrAuto(bounds), .auto, reload, traits, summary)) {
+        Key(OptionRow(path, .integerOrAuto(bounds), .auto, reload, traits, summary)) {
             if case .integer(let integer) = $0 { integer } else { $0 == .auto ? .some(nil) : nil }
         }
     }
@@ -90,7 +90,7 @@ extension Key where Content == Duration {
         _ path: String, _ standard: Duration, in bounds: ClosedRange<Duration> = .sensible, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, .duration(bounds), .duration(standard), reload, traits, summary)) {
+        Key(OptionRow(path, .duration(bounds), .duration(standard), reload, traits, summary)) {
             if case .duration(let duration) = $0 { duration } else { nil }
         }
     }
@@ -103,7 +103,7 @@ extension Key where Content == Duration? {
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
         let value = standard.map { SettingValue.duration($0) } ?? .off
-        return Key(Option(path, .durationOrOff(bounds), value, reload, traits, summary)) {
+        return Key(OptionRow(path, .durationOrOff(bounds), value, reload, traits, summary)) {
             if case .duration(let duration) = $0 { duration } else { $0 == .off ? .some(nil) : nil }
         }
     }
@@ -114,7 +114,7 @@ extension Key where Content == String {
         _ path: String, _ kind: OptionKind, _ standard: String, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, kind, .text(standard), reload, traits, summary)) {
+        Key(OptionRow(path, kind, .text(standard), reload, traits, summary)) {
             if case .text(let text) = $0 { text } else { nil }
         }
     }
@@ -126,7 +126,7 @@ extension Key where Content == String? {
         _ path: String, _ kind: OptionKind, standard: SettingValue = .none, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, kind, standard, reload, traits, summary)) {
+        Key(OptionRow(path, kind, standard, reload, traits, summary)) {
             switch $0 {
             case .text(let text): .some(text)
             case .none, .off: .some(nil)
@@ -141,7 +141,7 @@ extension Key where Content == [String] {
         _ path: String, _ elements: ElementKind, _ reload: ReloadClass,
         traits: OptionTraits = .init(), _ summary: String
     ) -> Key {
-        Key(Option(path, .texts(elements), .texts([]), reload, traits, summary)) {
+        Key(OptionRow(path, .texts(elements), .texts([]), reload, traits, summary)) {
             if case .texts(let texts) = $0 { texts } else { nil }
         }
     }

@@ -11,7 +11,7 @@ public enum SecurityKind: String, CaseIterable, Sendable {
 }
 
 public struct Listener: Sendable {
-    let configuration: Configuration
+    public let configuration: Configuration
     /// What it says itself.
     var settings: [String: Setting]
     /// Where it was written.
@@ -22,36 +22,38 @@ public struct Listener: Sendable {
     public func origin<Content>(of key: Key<Content>) -> Origin { setting(of: key.option).origin }
 
     /// Its own, its section's, or the table's.
-    public func setting(of option: Option) -> Setting {
+    public func setting(of option: OptionRow) -> Setting {
         settings[option.name] ?? configuration.setting(of: option)
     }
 
-    func isOwn(_ option: Option) -> Bool { settings[option.name] != nil }
+    func isOwn(_ option: OptionRow) -> Bool { settings[option.name] != nil }
 
-    public var name: String { self[ListenerOptions.name] }
+    public var name: String { self[ListenerKeys.name] }
 
     /// Empty where there is none, which is a problem of its own.
-    public var address: String { self[ListenerOptions.address] ?? "" }
+    public var address: String { self[ListenerKeys.address] ?? "" }
 
-    public var speaks: ListenerProtocol { ListenerProtocol(rawValue: self[ListenerOptions.protocol]) ?? .packet }
+    public var speaks: ListenerProtocol { ListenerProtocol(rawValue: self[ListenerKeys.protocol]) ?? .packet }
 
     public var security: SecurityKind {
-        if let own = self[ListenerOptions.security].flatMap(SecurityKind.init) { return own }
+        if let own = self[ListenerKeys.security].flatMap(SecurityKind.init) { return own }
         switch speaks {
         case .admin: return .none
-        case .packet: return configuration[TransportOptions.encryptionEnabled] ? .handshake : .none
+        case .packet: return configuration[TransportKeys.encryptionEnabled] ? .handshake : .none
         }
     }
 
     /// What the handshake may agree on, best first.
     public var compression: [String] {
-        let named = self[HandshakeOptions.compression]
-        guard named.isEmpty, !isOwn(HandshakeOptions.compression.option) else { return named }
-        return configuration[TransportOptions.compressionEnabled] ? ["lz4", "zstd"] : []
+        let named = self[HandshakeKeys.compression]
+        guard named.isEmpty, !isOwn(HandshakeKeys.compression.option) else { return named }
+        return configuration[TransportKeys.compressionEnabled] ? ["lz4", "zstd"] : []
     }
 
-    /// `listener edge: tls.certificate` reads better than a number.
-    func path(of option: Option) -> String {
+    public func path<Content>(of key: Key<Content>) -> String { path(of: key.option) }
+
+    /// `listener edge: certificate`: a name reads better than a number.
+    func path(of option: OptionRow) -> String {
         guard option.section == .listener || isOwn(option) else { return option.path }
         return "listener \(name): \(option.name)"
     }
@@ -69,9 +71,9 @@ extension Configuration {
 
     /// What there is without a packet listener of one's own: `server.address`.
     private var standardListener: Listener {
-        let address = setting(of: ServerOptions.address.option)
+        let address = setting(of: ServerKeys.address.option)
         return Listener(
-            configuration: self, settings: [ListenerOptions.address.option.name: address], origin: address.origin)
+            configuration: self, settings: [ListenerKeys.address.option.name: address], origin: address.origin)
     }
 
     /// With the addresses and the security that flags give.
@@ -81,13 +83,13 @@ extension Configuration {
             let origin = Origin.flag(name: "--address")
             packet = overrides.addresses.enumerated().map { index, address in
                 var listener = index < packet.count ? packet[index] : extraListener(index, origin)
-                listener.set(ListenerOptions.address, to: .text(address), origin)
+                listener.set(ListenerKeys.address, to: .text(address), origin)
                 return listener
             }
         }
         if let security = overrides.security {
             for index in packet.indices {
-                packet[index].set(ListenerOptions.security, to: .text(security), .flag(name: "--security"))
+                packet[index].set(ListenerKeys.security, to: .text(security), .flag(name: "--security"))
             }
         }
         return packet + written.filter { $0.speaks == .admin }
@@ -95,20 +97,20 @@ extension Configuration {
 
     private func extraListener(_ index: Int, _ origin: Origin) -> Listener {
         var listener = Listener(configuration: self, settings: [:], origin: origin)
-        if index > 0 { listener.set(ListenerOptions.name, to: .text("edge-\(index + 1)"), origin) }
+        if index > 0 { listener.set(ListenerKeys.name, to: .text("edge-\(index + 1)"), origin) }
         return listener
     }
 
     private var adminListeners: [Listener] {
-        guard self[AdminOptions.enabled] else { return [] }
-        let addresses = [("admin", AdminOptions.address.option), ("control", AdminOptions.controlSocket.option)]
+        guard self[AdminKeys.enabled] else { return [] }
+        let addresses = [("admin", AdminKeys.address.option), ("control", AdminKeys.controlSocket.option)]
         return addresses.compactMap { name, option in
             let address = setting(of: option)
             guard case .text = address.value else { return nil }
             var listener = Listener(configuration: self, settings: [:], origin: address.origin)
-            listener.set(ListenerOptions.name, to: .text(name), address.origin)
-            listener.set(ListenerOptions.protocol, to: .text(ListenerProtocol.admin.rawValue), address.origin)
-            listener.set(ListenerOptions.address, to: address.value, address.origin)
+            listener.set(ListenerKeys.name, to: .text(name), address.origin)
+            listener.set(ListenerKeys.protocol, to: .text(ListenerProtocol.admin.rawValue), address.origin)
+            listener.set(ListenerKeys.address, to: address.value, address.origin)
             return listener
         }
     }

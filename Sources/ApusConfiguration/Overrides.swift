@@ -2,7 +2,7 @@
 
 public struct Overrides: Sendable {
     struct Entry: Sendable {
-        let option: Option
+        let option: OptionRow
         let value: SettingValue
         let flag: String
     }

@@ -47,24 +47,24 @@ public struct ReloadReport: Sendable {
     }
 
     private static func differences(_ old: Listener, _ new: Listener) -> [Entry] {
-        let options = ListenerOptions.own + OptionTable.all.filter { $0.isListenerOverridable && isOwn($0, old, new) }
+        let options = ListenerKeys.own + OptionTable.all.filter { $0.isListenerOverridable && isOwn($0, old, new) }
         return options.map { option in
             Entry(option, "listener.\(new.name).\(option.name)", effective(option, of: old), effective(option, of: new))
         }
     }
 
-    private static func isOwn(_ option: Option, _ old: Listener, _ new: Listener) -> Bool {
+    private static func isOwn(_ option: OptionRow, _ old: Listener, _ new: Listener) -> Bool {
         old.isOwn(option) || new.isOwn(option)
     }
 
-    private static func effective(_ option: Option, of listener: Listener) -> SettingValue {
-        let isSecurity = option.path == ListenerOptions.security.option.path
+    private static func effective(_ option: OptionRow, of listener: Listener) -> SettingValue {
+        let isSecurity = option.path == ListenerKeys.security.option.path
         return isSecurity ? .text(listener.security.rawValue) : listener.setting(of: option).value
     }
 }
 
 extension ReloadReport.Entry {
-    init(_ option: Option, _ path: String, _ old: SettingValue, _ new: SettingValue) {
+    init(_ option: OptionRow, _ path: String, _ old: SettingValue, _ new: SettingValue) {
         self.init(
             path: path, outcome: old == new ? .unchanged : option.reload.outcome, before: option.shown(old),
             after: option.shown(new))

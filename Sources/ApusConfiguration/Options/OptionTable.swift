@@ -2,22 +2,22 @@
 
 public enum OptionTable {
     /// Every option, in the order of the documents.
-    public static let all: [Option] =
-        ListenerOptions.own + ServerOptions.all + ClientOptions.all + TransportOptions.all + TLSOptions.all
-        + HandshakeOptions.all + AdminOptions.all + LoggingOptions.all + MetricsOptions.all
+    public static let all: [OptionRow] =
+        ListenerKeys.own + ServerKeys.all + ClientKeys.all + TransportKeys.all + TLSKeys.all
+        + HandshakeKeys.all + AdminKeys.all + LoggingKeys.all + MetricsKeys.all
 
     /// By path: `server.shards`.
     static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
 
-    public static func options(of section: Section) -> [Option] { all.filter { $0.section == section } }
+    public static func options(of section: Section) -> [OptionRow] { all.filter { $0.section == section } }
 
     /// What a `[[listener]]` may hold, by key.
     static let listenerKeys = Dictionary(
-        uniqueKeysWithValues: (ListenerOptions.own + all.filter(\.isListenerOverridable)).map { ($0.name, $0) })
+        uniqueKeysWithValues: (ListenerKeys.own + all.filter(\.isListenerOverridable)).map { ($0.name, $0) })
 
     /// Which option a variable sets, and how strong its name is among those that set the same.
-    static let environmentNames: [String: [(option: Option, rank: Int)]] = {
-        var names: [String: [(Option, Int)]] = [:]
+    static let environmentNames: [String: [(option: OptionRow, rank: Int)]] = {
+        var names: [String: [(OptionRow, Int)]] = [:]
         for option in all {
             for (rank, name) in option.environment.enumerated() { names[name, default: []].append((option, rank)) }
         }

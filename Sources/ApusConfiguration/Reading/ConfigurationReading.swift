@@ -166,7 +166,7 @@ private struct FileReader {
 
     /// Nil when the value cannot be taken.
     private mutating func read(
-        _ node: TOMLNode, as option: Option, at steps: [TOMLStep], named name: String
+        _ node: TOMLNode, as option: OptionRow, at steps: [TOMLStep], named name: String
     ) -> Setting? {
         do throws(Unreadable) {
             return Setting(value: try option.read(node), origin: origin(steps))
@@ -207,9 +207,9 @@ enum KeyHint {
     }
 
     /// A protocol that is known and not spoken yet.
-    static func reserved(_ node: TOMLNode, _ option: Option) -> String? {
-        guard option.path == ListenerOptions.protocol.option.path, case .text(let text) = node,
-            ListenerOptions.reservedProtocols.contains(text)
+    static func reserved(_ node: TOMLNode, _ option: OptionRow) -> String? {
+        guard option.path == ListenerKeys.protocol.option.path, case .text(let text) = node,
+            ListenerKeys.reservedProtocols.contains(text)
         else { return nil }
         return "\(text) is not in this version: it is reserved; use packet or admin"
     }

@@ -25,7 +25,7 @@ extension Configuration {
         return problems
     }
 
-    private mutating func read(_ text: String, from name: String, as option: Option) -> [Problem] {
+    private mutating func read(_ text: String, from name: String, as option: OptionRow) -> [Problem] {
         let origin = Origin.environment(name: name)
         do throws(Unreadable) {
             settings[option.path] = Setting(value: try option.read(text), origin: origin)

@@ -6,7 +6,7 @@ struct Unreadable: Error {
     let reason: String
 }
 
-extension Option {
+extension OptionRow {
     /// A value of a file.
     func read(_ node: TOMLNode) throws(Unreadable) -> SettingValue {
         switch (kind, node) {
@@ -37,7 +37,7 @@ extension Option {
         case .byteCount: try checked(.byteCount(try byteCount(text)))
         case .addressOrOff where text == "off": .off
         case .choice, .text, .file, .address, .addressOrOff, .url: try checked(.text(text))
-        case .texts: try checked(.texts(Option.list(text)))
+        case .texts: try checked(.texts(OptionRow.list(text)))
         }
     }
 

@@ -23,16 +23,16 @@ extension Listener {
         }
         guard !isUsable else { return [] }
         let reason = "letters, digits, dots, dashes and underscores, found \"\(name)\""
-        return [problem(.error, ListenerOptions.name, reason)]
+        return [problem(.error, ListenerKeys.name, reason)]
     }
 
     private var addressProblems: [Problem] {
-        guard self[ListenerOptions.address] != nil else {
-            return [problem(.error, ListenerOptions.address, "missing: write HOST:PORT, [IPV6]:PORT or unix:PATH")]
+        guard self[ListenerKeys.address] != nil else {
+            return [problem(.error, ListenerKeys.address, "missing: write HOST:PORT, [IPV6]:PORT or unix:PATH")]
         }
         // Flags are not read by their option's kind.
         let reason = AddressText.problem(of: address, for: .listen)
-        return reason.map { [problem(.error, ListenerOptions.address, $0)] } ?? []
+        return reason.map { [problem(.error, ListenerKeys.address, $0)] } ?? []
     }
 
     private var speechProblems: [Problem] {
@@ -40,21 +40,21 @@ extension Listener {
         case .packet:
             guard security == .none, !AddressText.isLocal(address), !address.isEmpty else { return [] }
             let reason = "nothing protects \(address): use handshake or tls, or a network that is trusted as a whole"
-            guard isOwn(ListenerOptions.security.option) else {
-                return [problem(.warning, TransportOptions.encryptionEnabled, reason)]
+            guard isOwn(ListenerKeys.security.option) else {
+                return [problem(.warning, TransportKeys.encryptionEnabled, reason)]
             }
-            return [problem(.warning, ListenerOptions.security, reason)]
+            return [problem(.warning, ListenerKeys.security, reason)]
         case .admin:
             var problems: [Problem] = []
             if security == .handshake {
-                problems.append(problem(.error, ListenerOptions.security, "admin speaks HTTP: none or tls"))
+                problems.append(problem(.error, ListenerKeys.security, "admin speaks HTTP: none or tls"))
             }
-            if isOwn(ListenerOptions.session.option) {
-                problems.append(problem(.error, ListenerOptions.session, "only for protocol packet: leave it out"))
+            if isOwn(ListenerKeys.session.option) {
+                problems.append(problem(.error, ListenerKeys.session, "only for protocol packet: leave it out"))
             }
             if !AddressText.isLocal(address), security == .none {
                 problems.append(
-                    problem(.warning, ListenerOptions.address, "others can reach it: use 127.0.0.1, or security tls"))
+                    problem(.warning, ListenerKeys.address, "others can reach it: use 127.0.0.1, or security tls"))
             }
             return problems
         }
@@ -79,29 +79,29 @@ extension Listener {
     }
 
     private var handshakeProblems: [Problem] {
-        guard self[HandshakeOptions.presharedKey] != nil, self[HandshakeOptions.presharedKeyFile] != nil else {
+        guard self[HandshakeKeys.presharedKey] != nil, self[HandshakeKeys.presharedKeyFile] != nil else {
             return []
         }
-        return [problem(.error, HandshakeOptions.presharedKey, "beside psk_file: one key is enough; leave one out")]
+        return [problem(.error, HandshakeKeys.presharedKey, "beside psk_file: one key is enough; leave one out")]
     }
 
     private var tlsProblems: [Problem] {
         var problems: [Problem] = []
-        if self[TLSOptions.certificate] == nil || self[TLSOptions.key] == nil {
+        if self[TLSKeys.certificate] == nil || self[TLSKeys.key] == nil {
             problems.append(
                 problem(
-                    .error, ListenerOptions.security,
+                    .error, ListenerKeys.security,
                     "tls needs --tls-certificate and --tls-key, or in a file certificate and key in [tls]; make both "
                         + "with: apus certs self-signed NAME --san HOST"))
         }
-        let believes = self[TLSOptions.authority] != nil || !self[TLSOptions.pins].isEmpty
-        switch self[TLSOptions.verifyClient] {
+        let believes = self[TLSKeys.authority] != nil || !self[TLSKeys.pins].isEmpty
+        switch self[TLSKeys.verifyClient] {
         case "none" where believes:
             let reason = "none, so ca and pinned_sha256 are of no effect: use optional or required, or leave them out"
-            problems.append(problem(.error, TLSOptions.verifyClient, reason))
+            problems.append(problem(.error, TLSKeys.verifyClient, reason))
         case "optional" where !believes, "required" where !believes:
             let reason = "nothing to verify by: name the clients' CA (ca), or pinned_sha256"
-            problems.append(problem(.error, TLSOptions.verifyClient, reason))
+            problems.append(problem(.error, TLSKeys.verifyClient, reason))
         default: break
         }
         return problems

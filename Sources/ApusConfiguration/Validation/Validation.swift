@@ -33,10 +33,10 @@ extension Configuration {
         problems += repeated(listeners.filter { !$0.address.hasSuffix(":0") && !$0.address.isEmpty }, "address") {
             $0.address
         }
-        if isSet(ServerOptions.address.option), writtenListeners.contains(where: \.isPacket) {
+        if isSet(ServerKeys.address.option), writtenListeners.contains(where: \.isPacket) {
             problems.append(
                 Problem(
-                    .error, origin(of: ServerOptions.address), ServerOptions.address.option.path,
+                    .error, origin(of: ServerKeys.address), ServerKeys.address.option.path,
                     "of no effect beside a [[listener]], which has its own address: leave one of them out"))
         }
         return problems
@@ -62,25 +62,25 @@ extension Configuration {
     private func transportProblems(_ listeners: [Listener]) -> [Problem] {
         var problems: [Problem] = []
         let packet = listeners.filter { $0.speaks == .packet }
-        let enabled = TransportOptions.compressionEnabled
+        let enabled = TransportKeys.compressionEnabled
         if self[enabled], !packet.contains(where: { $0.security == .handshake }) {
             problems.append(
                 Problem(
                     .error, origin(of: enabled), enabled.option.path,
                     "it is agreed on in NPRO's handshake, and there is none: leave it out, or use security handshake"))
         }
-        if isSet(enabled.option), !self[enabled], !self[HandshakeOptions.compression].isEmpty,
-            origin(of: enabled).isSameSource(as: origin(of: HandshakeOptions.compression)) {
+        if isSet(enabled.option), !self[enabled], !self[HandshakeKeys.compression].isEmpty,
+            origin(of: enabled).isSameSource(as: origin(of: HandshakeKeys.compression)) {
             problems.append(
                 Problem(
-                    .error, origin(of: HandshakeOptions.compression), HandshakeOptions.compression.option.path,
+                    .error, origin(of: HandshakeKeys.compression), HandshakeKeys.compression.option.path,
                     "transport.compression_enabled = false says the opposite: change one of them"))
         }
-        if self[TransportOptions.compressionThreshold] > self[TransportOptions.maxPayloadSize] {
+        if self[TransportKeys.compressionThreshold] > self[TransportKeys.maxPayloadSize] {
             problems.append(
                 Problem(
-                    .error, origin(of: TransportOptions.compressionThreshold),
-                    TransportOptions.compressionThreshold.option.path,
+                    .error, origin(of: TransportKeys.compressionThreshold),
+                    TransportKeys.compressionThreshold.option.path,
                     "above transport.max_payload_size, so nothing would be packed: lower it"))
         }
         return problems + takenLower
@@ -88,7 +88,7 @@ extension Configuration {
 
     /// Bounds that NPRO's first implementation has and this one does not reach.
     private var takenLower: [Problem] {
-        let lower = [(TransportOptions.compressionLevel, 19), (ServerOptions.backpressureLimit, 4096)]
+        let lower = [(TransportKeys.compressionLevel, 19), (ServerKeys.backpressureLimit, 4096)]
         return lower.filter { self[$0.0] > $0.1 }.map { key, most in
             Problem(.warning, origin(of: key), key.option.path, "\(self[key]) counts as \(most): write that")
         }
@@ -98,21 +98,21 @@ extension Configuration {
 
     private var loggingProblems: [Problem] {
         var problems: [Problem] = []
-        let path = LoggingOptions.filePath
-        if !self[LoggingOptions.toConsole], !self[LoggingOptions.toFile] {
+        let path = LoggingKeys.filePath
+        if !self[LoggingKeys.toConsole], !self[LoggingKeys.toFile] {
             problems.append(
                 Problem(
-                    .error, origin(of: LoggingOptions.toConsole), LoggingOptions.toConsole.option.path,
+                    .error, origin(of: LoggingKeys.toConsole), LoggingKeys.toConsole.option.path,
                     "nothing would be logged anywhere: turn log_to_console or log_to_file on"))
         }
-        guard self[LoggingOptions.toFile] else {
+        guard self[LoggingKeys.toFile] else {
             guard let file = self[path] else { return problems }
             let reason = "\(file) stays empty: set log_to_file = true, or leave it out"
             return problems + [Problem(.warning, origin(of: path), path.option.path, reason)]
         }
         guard let file = self[path] else {
             let reason = "needs log_file_path: name the file, or turn it off"
-            let option = LoggingOptions.toFile
+            let option = LoggingKeys.toFile
             return problems + [Problem(.error, origin(of: option), option.option.path, reason)]
         }
         let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
@@ -127,22 +127,22 @@ extension Configuration {
 
     private var operationProblems: [Problem] {
         var problems: [Problem] = []
-        if self[AdminOptions.enabled], self[AdminOptions.address] == nil, self[AdminOptions.controlSocket] == nil {
+        if self[AdminKeys.enabled], self[AdminKeys.address] == nil, self[AdminKeys.controlSocket] == nil {
             problems.append(
                 Problem(
-                    .warning, origin(of: AdminOptions.enabled), AdminOptions.enabled.option.path,
+                    .warning, origin(of: AdminKeys.enabled), AdminKeys.enabled.option.path,
                     "address and control_socket are off, so nothing is served: turn one on"))
         }
-        if let socket = self[AdminOptions.controlSocket], !socket.hasPrefix("unix:") {
+        if let socket = self[AdminKeys.controlSocket], !socket.hasPrefix("unix:") {
             problems.append(
                 Problem(
-                    .error, origin(of: AdminOptions.controlSocket), AdminOptions.controlSocket.option.path,
+                    .error, origin(of: AdminKeys.controlSocket), AdminKeys.controlSocket.option.path,
                     "who may open the socket may control the server: write unix:PATH, or off"))
         }
-        if self[MetricsOptions.otlpTimeout] > self[MetricsOptions.otlpInterval] {
+        if self[MetricsKeys.otlpTimeout] > self[MetricsKeys.otlpInterval] {
             problems.append(
                 Problem(
-                    .warning, origin(of: MetricsOptions.otlpTimeout), MetricsOptions.otlpTimeout.option.path,
+                    .warning, origin(of: MetricsKeys.otlpTimeout), MetricsKeys.otlpTimeout.option.path,
                     "longer than metrics.otlp_interval, so exports are skipped: lower it"))
         }
         return problems
@@ -163,7 +163,7 @@ extension Configuration {
 
 extension WrittenListener {
     fileprivate var isPacket: Bool {
-        settings[ListenerOptions.protocol.option.name].map { $0.value == .text("packet") } ?? true
+        settings[ListenerKeys.protocol.option.name].map { $0.value == .text("packet") } ?? true
     }
 }
 

@@ -16,7 +16,7 @@ extension Configuration {
     /// The effective configuration: every option, and of each listener what it has.
     public var shown: [ShownSetting] { shownSections(OptionTable.all) + listeners.flatMap(\.shown) }
 
-    private func shownSections(_ options: [Option]) -> [ShownSetting] {
+    private func shownSections(_ options: [OptionRow]) -> [ShownSetting] {
         options.filter { $0.section != .listener }.map { option in
             let setting = setting(of: option)
             return ShownSetting(
@@ -45,15 +45,15 @@ extension Configuration {
     }
 
     private func isFromAdmin(_ listener: Listener) -> Bool {
-        guard self[AdminOptions.enabled], listener.speaks == .admin else { return false }
-        let isWritten = writtenListeners.contains { $0.settings[ListenerOptions.name.option.name]?.value
+        guard self[AdminKeys.enabled], listener.speaks == .admin else { return false }
+        let isWritten = writtenListeners.contains { $0.settings[ListenerKeys.name.option.name]?.value
             == .text(listener.name) }
         return !isWritten && ["admin", "control"].contains(listener.name)
     }
 
-    private func isWritten(_ option: Option) -> Bool {
+    private func isWritten(_ option: OptionRow) -> Bool {
         guard isSet(option), value(of: option) != .none else { return false }
-        return option.path != ServerOptions.address.option.path || !listenersToWrite.contains { $0.speaks == .packet }
+        return option.path != ServerKeys.address.option.path || !listenersToWrite.contains { $0.speaks == .packet }
     }
 
     /// Write `toml`, readable by the owner alone, at once or not at all.
@@ -87,20 +87,20 @@ extension Configuration {
 extension Listener {
     var shown: [ShownSetting] {
         var shown = [
-            ("name", ListenerOptions.name.option), ("protocol", ListenerOptions.protocol.option),
-            ("address", ListenerOptions.address.option),
+            ("name", ListenerKeys.name.option), ("protocol", ListenerKeys.protocol.option),
+            ("address", ListenerKeys.address.option),
         ].map { shownSetting($0.0, $0.1) }
-        let stated = setting(of: ListenerOptions.security.option).origin
+        let stated = setting(of: ListenerKeys.security.option).origin
         shown.append(
             ShownSetting(
                 path: "listener.\(name).security", value: SettingValue.text(security.rawValue).toml,
                 origin: stated.description))
-        if speaks == .packet { shown.append(shownSetting("session", ListenerOptions.session.option)) }
+        if speaks == .packet { shown.append(shownSetting("session", ListenerKeys.session.option)) }
         let overridden = OptionTable.all.filter { $0.isListenerOverridable && isOwn($0) }
         return shown + overridden.map { shownSetting($0.name, $0) }
     }
 
-    private func shownSetting(_ name: String, _ option: Option) -> ShownSetting {
+    private func shownSetting(_ name: String, _ option: OptionRow) -> ShownSetting {
         let setting = setting(of: option)
         let origin = setting.origin == .standard ? self.origin : setting.origin
         return ShownSetting(
@@ -109,7 +109,7 @@ extension Listener {
 
     /// Its lines in a file.
     var written: [String] {
-        (ListenerOptions.own + OptionTable.all.filter(\.isListenerOverridable)).filter(isOwn).compactMap { option in
+        (ListenerKeys.own + OptionTable.all.filter(\.isListenerOverridable)).filter(isOwn).compactMap { option in
             let value = setting(of: option).value
             return value == .none ? nil : "\(option.name) = \(value.toml)"
         }

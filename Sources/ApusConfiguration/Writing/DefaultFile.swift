@@ -22,7 +22,7 @@ public enum DefaultFile {
     private static let listener: String = {
         var lines = comment(Section.listener.summary) + ["#"]
         lines += ["#[[listener]]"]
-        lines += ListenerOptions.own.flatMap(listenerEntry)
+        lines += ListenerKeys.own.flatMap(listenerEntry)
         return lines.joined(separator: "\n")
     }()
 
@@ -31,13 +31,13 @@ public enum DefaultFile {
         return (comment(section.summary) + ["[\(section.rawValue)]"] + options.flatMap(entry)).joined(separator: "\n")
     }
 
-    private static func entry(_ option: Option) -> [String] {
+    private static func entry(_ option: OptionRow) -> [String] {
         let summary = comment(option.summary + " \(option.boundsSentence)Changed by a reload: \(option.reload.words).")
         return [""] + summary + ["#\(option.name) = \(option.exampleText)"]
     }
 
     /// A listener's options have no defaults worth showing alone: an example is a whole listener.
-    private static func listenerEntry(_ option: Option) -> [String] {
+    private static func listenerEntry(_ option: OptionRow) -> [String] {
         let examples = ["address": "\"127.0.0.1:9000\"", "security": "\"handshake\""]
         return comment(option.summary) + ["#\(option.name) = \(examples[option.name] ?? option.standard.toml)"]
     }
@@ -47,7 +47,7 @@ public enum DefaultFile {
     }
 }
 
-extension Option {
+extension OptionRow {
     /// The default, or where there is none what a value would look like.
     var exampleText: String {
         guard standard == .none else { return standard.toml }

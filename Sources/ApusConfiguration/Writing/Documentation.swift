@@ -31,13 +31,13 @@ public enum Documentation {
         """
 
     private static func section(_ section: Section) -> String {
-        let options = section == .listener ? ListenerOptions.own : OptionTable.options(of: section)
+        let options = section == .listener ? ListenerKeys.own : OptionTable.options(of: section)
         let title = section == .listener ? "## `[[listener]]`" : "## `[\(section.rawValue)]`"
         let table = ["| Key | Value | Default | Reload | Meaning |", "|---|---|---|---|---|"] + options.map(row)
         return "\(title)\n\n\(code(section.summary))\n\n\(table.joined(separator: "\n"))"
     }
 
-    private static func row(_ option: Option) -> String {
+    private static func row(_ option: OptionRow) -> String {
         var meaning = code(option.summary)
         if let flag = option.flag { meaning += " Flag: `\(flag)`." }
         if !option.earlierEnvironment.isEmpty {
@@ -45,7 +45,8 @@ public enum Documentation {
         }
         if option.isSecret { meaning += " A secret." }
         let standard = option.standard == .none ? "none" : "`\(option.standard.toml)`"
-        return "| `\(option.name)` | \(code(option.kind.shape)) | \(standard) | \(option.reload.rawValue) | \(meaning) |"
+        let cells = ["`\(option.name)`", code(option.kind.shape), standard, option.reload.rawValue, meaning]
+        return "| \(cells.joined(separator: " | ")) |"
     }
 
     /// A pipe would end the cell, and angle brackets would be a tag.

@@ -40,7 +40,7 @@ extension SettingValue {
     }
 }
 
-extension Option {
+extension OptionRow {
     /// What may be shown of a value.
     func shown(_ value: SettingValue) -> String {
         guard isSecret, value != .none else { return value.toml }

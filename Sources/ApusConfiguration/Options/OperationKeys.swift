@@ -1,6 +1,6 @@
 // The rows of [admin], [logging] and [metrics]: what the people who run a server look at.
 
-public enum AdminOptions {
+public enum AdminKeys {
     public static let enabled = Key.flag(
         "admin.enabled", false, .live, traits: .init(flag: "--admin"),
         "Serve the two listeners below. A [[listener]] with protocol admin is served in any case.")
@@ -15,10 +15,10 @@ public enum AdminOptions {
         traits: .init(flag: "--control-socket"),
         "The UNIX socket on which reload, drain and log-level are obeyed besides, or off.")
 
-    static let all: [Option] = [enabled.option, address.option, controlSocket.option]
+    static let all: [OptionRow] = [enabled.option, address.option, controlSocket.option]
 }
 
-public enum LoggingOptions {
+public enum LoggingKeys {
     public static let appName = Key.text(
         "logging.app_name", .text(1...64), "apus", .live, "What records name as their source.")
 
@@ -41,12 +41,12 @@ public enum LoggingOptions {
         "logging.json_format", false, .live, traits: .init(flag: "--log-json"),
         "One JSON object a line instead of logfmt.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         appName.option, level.option, toConsole.option, toFile.option, filePath.option, json.option,
     ]
 }
 
-public enum MetricsOptions {
+public enum MetricsKeys {
     public static let otlpAddress = Key.optionalText(
         "metrics.otlp_address", .url, .live,
         "Where the metrics are sent as OTLP over HTTP with JSON: http://HOST:PORT/v1/metrics. Without it: nowhere.")
@@ -63,7 +63,7 @@ public enum MetricsOptions {
         "metrics.resource_attributes", .attribute, .live,
         "NAME=VALUE, sent with each export: \"deployment.environment=production\".")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         otlpAddress.option, otlpInterval.option, otlpTimeout.option, resourceAttributes.option,
     ]
 }

@@ -1,6 +1,6 @@
 // The rows of [[listener]] that are its own; it may set those of [tls] and [handshake] too.
 
-public enum ListenerOptions {
+public enum ListenerKeys {
     public static let name = Key.text(
         "listener.name", .text(1...64), "edge", .live,
         "Appears in metrics, logs and errors: letters, digits, dots, dashes and underscores. Names differ; a reload "
@@ -28,5 +28,5 @@ public enum ListenerOptions {
     /// The protocols that later versions speak.
     static let reservedProtocols = ["relay", "hub", "broadcast", "fabric"]
 
-    static let own: [Option] = [name.option, `protocol`.option, address.option, security.option, session.option]
+    static let own: [OptionRow] = [name.option, `protocol`.option, address.option, security.option, session.option]
 }

@@ -1,6 +1,6 @@
 // The rows of [tls]; a listener may override each.
 
-public enum TLSOptions {
+public enum TLSKeys {
     public static let certificate = Key.optionalText(
         "tls.certificate", .file, .newConnections, traits: .init(flag: "--tls-certificate"),
         "The certificate, PEM, and behind it those that lead to its CA.")
@@ -41,7 +41,7 @@ public enum TLSOptions {
         "tls.suites", .text(1...4096), .newConnections, traits: .init(flag: "--tls-suites"),
         "Suites of TLS 1.3, between colons. Without it: its three.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         certificate.option, key.option, authority.option, verifyClient.option, pins.option, alpn.option,
         minimumVersion.option, ciphers.option, suites.option,
     ]

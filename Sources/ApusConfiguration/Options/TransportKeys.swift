@@ -1,6 +1,6 @@
 // The rows of [transport]: what travels, for servers and clients.
 
-public enum TransportOptions {
+public enum TransportKeys {
     public static let encryptionEnabled = Key.flag(
         "transport.encryption_enabled", true, .newConnections,
         "What a packet listener, or a client verb, without a security of its own has: handshake if true, none if "
@@ -23,7 +23,7 @@ public enum TransportOptions {
         traits: .init(flag: "--max-payload-size"),
         "The longest payload that a peer may announce; a longer one ends the connection. NPRO allows 16MiB at most.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         encryptionEnabled.option, compressionEnabled.option, compressionLevel.option, compressionThreshold.option,
         maxPayloadSize.option,
     ]

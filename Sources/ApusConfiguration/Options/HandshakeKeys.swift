@@ -1,6 +1,6 @@
 // The rows of [handshake]; a listener may override each.
 
-public enum HandshakeOptions {
+public enum HandshakeKeys {
     public static let presharedKeyFile = Key.optionalText(
         "handshake.psk_file", .file, .newConnections, traits: .init(flag: "--psk-file"),
         "A file with the pre-shared key, 16 random bytes or more; a final newline does not count. A peer without the "
@@ -27,7 +27,7 @@ public enum HandshakeOptions {
         "handshake.compression", .choice(["lz4", "zstd"]), .newConnections, traits: .init(flag: "--compression"),
         "What payloads may be packed with, best first. transport.compression_enabled offers both.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         presharedKeyFile.option, presharedKey.option, identityFile.option, pins.option, allowsV1.option,
         compression.option,
     ]

@@ -75,7 +75,7 @@ public enum ElementKind: Sendable {
     case protocolName
 }
 
-public struct Option: Sendable {
+public struct OptionRow: Sendable {
     public let section: Section
     /// The key inside its section.
     public let name: String

@@ -1,6 +1,6 @@
 // The rows of [client]: what the verbs that talk to a server are told.
 
-public enum ClientOptions {
+public enum ClientKeys {
     public static let address = Key.text(
         "client.address", .address(.connect), "127.0.0.1:9000", .eachRun, traits: .init(flag: "--address"),
         "The server: HOST:PORT, [IPV6]:PORT or unix:PATH.")
@@ -36,7 +36,7 @@ public enum ClientOptions {
         "client.reconnect_delay", .seconds(1), in: .milliseconds(1) ... .seconds(3600), .eachRun,
         "Before each attempt.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         address.option, connectionTimeout.option, operationTimeout.option, responseTimeout.option,
         heartbeatInterval.option, autoReconnect.option, maxReconnectAttempts.option, reconnectDelay.option,
     ]

@@ -1,6 +1,6 @@
 // The rows of [server]: what holds for the whole process.
 
-public enum ServerOptions {
+public enum ServerKeys {
     public static let address = Key.text(
         "server.address", .address(.listen), "127.0.0.1:9000", .live,
         "Where the packet listener named edge listens: HOST:PORT, [IPV6]:PORT or unix:PATH. Not beside a [[listener]] "
@@ -81,7 +81,7 @@ public enum ServerOptions {
         "server.system_aliases", false, .restart, traits: .init(flag: "--system-aliases"),
         "Let custom commands named PING and ECHO mean the messages, as the first NPRO daemon does.")
 
-    static let all: [Option] = [
+    static let all: [OptionRow] = [
         address.option, shards.option, maxConnections.option, backpressureLimit.option, maxOutstandingBytes.option,
         memoryBudget.option, connectionTimeout.option, handshakeTimeout.option, maxHandshakeRate.option,
         maxHandshakesAtOnce.option, idleTimeout.option, heartbeatInterval.option, shutdownTimeout.option,
