@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 let strict = settings + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -19,6 +20,7 @@ let package = Package(
         .library(name: "ApusWire", targets: ["ApusWire"]),
         .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
         .library(name: "ApusCompression", targets: ["ApusCompression"]),
+        .library(name: "ApusConfiguration", targets: ["ApusConfiguration"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
         .executable(name: "apus", targets: ["apus"]),
@@ -26,6 +28,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .systemLibrary(
@@ -55,9 +58,13 @@ let package = Package(
             dependencies: ["ApusReactor", "ApusSecurity", "ApusWire", histogram],
             swiftSettings: settings
         ),
+        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
-            dependencies: ["ApusServer", "ApusClient", "ApusLoad", "ApusSecurity", "ApusCompression", argumentParser],
+            dependencies: [
+                "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusSecurity", "ApusCompression",
+                argumentParser,
+            ],
             swiftSettings: settings
         ),
 
@@ -92,6 +99,12 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .target(
+            name: "ConfigurationSamples", dependencies: ["ApusConfiguration"], path: "Tests/ConfigurationSamples",
+            swiftSettings: settings),
+        .testTarget(
+            name: "ApusConfigurationTests", dependencies: ["ApusConfiguration", "ConfigurationSamples", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "ApusReactorTests", dependencies: ["ApusReactor", "CURing", "TestSupport"], swiftSettings: settings),
         .testTarget(
@@ -107,9 +120,10 @@ let package = Package(
         ),
         .testTarget(
             name: "apusTests",
-            dependencies: ["apus", "ApusReactor", "ApusServer", "TestSupport"],
-            swiftSettings: settings
-        ),
+            dependencies: [
+                "apus", "ApusConfiguration", "ApusReactor", "ApusServer", "ConfigurationSamples", "TestSupport",
+            ],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,44 +1,48 @@
 // `apus serve`'s flags about what one peer, and one address, may have.
 
-import ApusServer
+import ApusConfiguration
 import ArgumentParser
 
 struct ServeDefences: ParsableArguments {
-    @Option(help: "What an unfinished packet and waiting replies may take beyond their bytes' time.")
+    @Option(help: DefenceKeys.slowPeerGrace.help)
     var slowPeerGrace: DurationArgument?
 
-    @Option(help: "Bytes a second that a peer must send of a packet it began, and take of replies that wait.")
+    @Option(help: DefenceKeys.minPeerRate.help)
     var minPeerRate: ByteCountArgument?
 
-    @Option(help: "Messages a second of one connection that ask for nothing, such as PING.")
+    @Option(help: DefenceKeys.maxControlRate.help)
     var maxControlRate: Int?
 
-    @Option(help: "Connections of one address at once, or off.")
+    @Option(help: DefenceKeys.maxConnectionsPerAddress.help)
     var maxConnectionsPerAddress: LimitArgument?
 
-    @Option(help: "New connections of one address a second, or off.")
+    @Option(help: DefenceKeys.maxConnectionRatePerAddress.help)
     var maxConnectionRatePerAddress: LimitArgument?
 
-    @Option(help: "New connections of one address at once, before the rate counts.")
+    @Option(help: DefenceKeys.maxConnectionBurstPerAddress.help)
     var maxConnectionBurstPerAddress: Int?
 
-    @Option(help: "A network whose addresses are not limited, such as 10.0.0.0/8; may be given several times.")
+    @Option(help: DefenceKeys.trustedNetworks.help)
     var trustedNetwork: [String] = []
 
-    @Flag(help: "Limit 127.0.0.0/8 and ::1 like any other address.")
+    @Flag(help: DefenceKeys.limitLoopback.help)
     var limitLoopback = false
 
-    func apply(to configuration: inout ServerConfiguration) {
-        if let slowPeerGrace { configuration.slowPeerGrace = slowPeerGrace.duration }
-        if let minPeerRate { configuration.peerByteRateMin = minPeerRate.byteCount }
-        if let maxControlRate { configuration.controlRateMax = maxControlRate }
-        if let limit = maxConnectionsPerAddress { configuration.addressLimits.connectionsMax = limit.count }
-        if let limit = maxConnectionRatePerAddress {
-            configuration.addressLimits.connectionsPerSecondMax = limit.count
+    func add(to overrides: inout Overrides) {
+        if let slowPeerGrace { overrides.set(DefenceKeys.slowPeerGrace, to: slowPeerGrace.setting) }
+        if let minPeerRate { overrides.set(DefenceKeys.minPeerRate, to: minPeerRate.setting) }
+        if let maxControlRate { overrides.set(DefenceKeys.maxControlRate, to: .integer(maxControlRate)) }
+        if let limit = maxConnectionsPerAddress {
+            overrides.set(DefenceKeys.maxConnectionsPerAddress, to: limit.setting)
         }
-        if let burst = maxConnectionBurstPerAddress { configuration.addressLimits.connectionBurstMax = burst }
-        configuration.addressLimits.trustedNetworks = trustedNetwork
-        configuration.addressLimits.isLoopbackTrusted = !limitLoopback
+        if let limit = maxConnectionRatePerAddress {
+            overrides.set(DefenceKeys.maxConnectionRatePerAddress, to: limit.setting)
+        }
+        if let burst = maxConnectionBurstPerAddress {
+            overrides.set(DefenceKeys.maxConnectionBurstPerAddress, to: .integer(burst))
+        }
+        if !trustedNetwork.isEmpty { overrides.set(DefenceKeys.trustedNetworks, to: .texts(trustedNetwork)) }
+        if limitLoopback { overrides.set(DefenceKeys.limitLoopback, to: .flag(true)) }
     }
 }
 
@@ -55,4 +59,6 @@ struct LimitArgument: ExpressibleByArgument, Sendable {
             count = given
         }
     }
+
+    var setting: SettingValue { count.map { .integer($0) } ?? .off }
 }

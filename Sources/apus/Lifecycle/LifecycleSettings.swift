@@ -22,4 +22,12 @@ struct LifecycleSettings: Sendable {
     var log: @Sendable (String) -> Void = { Output.complain("apus: \($0)") }
     /// Those that ask for something to be done.
     var warn: @Sendable (String) -> Void = { Output.complain("apus: \($0)") }
+
+    func limit(of kind: DrainKind) -> Duration {
+        switch kind {
+        case .patient: drainLimit
+        case .prompt: drainTimeout
+        case .within(let limit): limit
+        }
+    }
 }

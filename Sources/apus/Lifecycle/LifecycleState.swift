@@ -9,11 +9,13 @@ enum LifecyclePhase: String, Sendable, CustomStringConvertible {
 }
 
 /// How much time a drain has.
-enum DrainKind: Sendable {
+enum DrainKind: Equatable, Sendable {
     /// Until nobody is left, or the long limit.
     case patient
     /// The short deadline, as when the host shuts down.
     case prompt
+    /// As somebody has asked for.
+    case within(Duration)
 }
 
 enum DrainAnswer: Equatable, Sendable {
@@ -45,8 +47,9 @@ struct LifecycleState: Sendable {
             phase = .draining
             drainKind = kind
             return .began
-        case (.draining, .patient, .prompt):
-            drainKind = .prompt
+        case (.draining, .patient, .prompt), (.draining, .within, .prompt), (.draining, _, .within):
+            // A server takes the shorter time, whatever it is told.
+            if drainKind != .prompt { drainKind = kind }
             return .hastened
         case (.draining, _, _):
             return .underWay

@@ -33,35 +33,29 @@ extension ServerLifecycle {
         switch answer {
         case .began:
             served.onDraining()
-            tellStopping()
+            tellStopping(kind)
             Thread.detachNewThread {
                 Thread.sleep(forTimeInterval: self.settings.drainDelay.seconds)
-                self.drainNow(served)
+                self.drainNow(served, self.state.withLock { $0.drainKind } ?? kind)
             }
         case .hastened:
             // It can only shorten the time.
-            drainNow(served)
+            drainNow(served, kind)
         case .underWay, .notServing:
             break
         }
         return answer
     }
 
-    func drainNow(_ served: Served) {
-        switch state.withLock({ $0.drainKind }) {
-        case .patient: served.server.drain(timeout: settings.drainLimit, over: settings.drainWindow)
-        case .prompt:
-            let window = settings.drainWindow.map { min($0, settings.drainTimeout) }
-            served.server.drain(timeout: settings.drainTimeout, over: window)
-        case nil: break
-        }
+    func drainNow(_ served: Served, _ kind: DrainKind) {
+        let limit = settings.limit(of: kind)
+        served.server.drain(timeout: limit, over: settings.drainWindow.map { min($0, limit) })
     }
 
     /// The manager's own patience begins with this word.
-    private func tellStopping() {
-        let limit = state.withLock { $0.drainKind } == .patient ? settings.drainLimit : settings.drainTimeout
+    private func tellStopping(_ kind: DrainKind) {
         let lingering = Duration.seconds(5)
-        notify.tell(.stopping, .extendTimeout(settings.drainDelay + limit + lingering))
+        notify.tell(.stopping, .extendTimeout(settings.drainDelay + settings.limit(of: kind) + lingering))
     }
 
     /// Close everything at once.
@@ -104,8 +98,8 @@ extension ServerLifecycle {
 
     private func logDrain(_ answer: DrainAnswer, _ kind: DrainKind, asked name: String) {
         switch (answer, kind) {
-        case (.began, .prompt):
-            log("\(name): draining for at most \(settings.drainTimeout.brief); a second signal stops at once")
+        case (.began, .prompt), (.began, .within):
+            log("\(name): draining for at most \(settings.limit(of: kind).brief); a second signal stops at once")
         case (.began, .patient):
             log("\(name): draining until nobody is left, for at most \(settings.drainLimit.brief)")
         case (.hastened, _):

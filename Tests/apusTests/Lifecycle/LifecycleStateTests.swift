@@ -26,6 +26,19 @@ import Testing
         #expect(state.beginDrain(.prompt) == .notServing)
     }
 
+    /// As the control endpoint asks: a time of its own, which SIGTERM may still shorten, and no other way round.
+    @Test func aDrainMayHaveATimeOfItsOwn() {
+        var state = serving
+        #expect(state.beginDrain(.within(.seconds(60))) == .began)
+        #expect(state.beginDrain(.within(.seconds(5))) == .hastened)
+        #expect(state.drainKind == .within(.seconds(5)))
+        #expect(state.beginDrain(.patient) == .underWay)
+        #expect(state.beginDrain(.prompt) == .hastened)
+        #expect(state.beginDrain(.within(.seconds(1))) == .hastened)
+        #expect(state.drainKind == .prompt)
+        #expect(state.beginDrain(.prompt) == .underWay)
+    }
+
     @Test func oneUpgradeAtATimeAndOnlyWhileServing() {
         var state = LifecycleState()
         #expect(state.beginUpgrade()?.contains("starting") == true)

@@ -128,6 +128,6 @@ extension ServerLifecycle {
         guard outcome.isDone, let served = served.withLock({ $0 }) else { return }
         served.onDraining()
         log("draining until nobody is left, for at most \(settings.drainLimit.brief)")
-        drainNow(served)
+        drainNow(served, .patient)
     }
 }
