@@ -3,7 +3,7 @@
 enum Suggestion {
     /// Nil when none is near: a wild guess misleads.
     static func nearest(to word: String, among words: [String]) -> String? {
-        let limit = max(1, word.count / 3)
+        let limit = word.count < 5 ? 1 : max(2, word.count / 3)
         return words.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
             .filter { $0.distance <= limit }
             .min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word

@@ -47,25 +47,26 @@ struct Check: ParsableCommand {
         report.settings = configuration.shown
         do throws(ConfigurationError) {
             let server = try serverConfiguration(from: configuration)
-            report.limits = LimitSums(server, Host.current)
+            let limits = LimitSums(server, Host.current)
+            report.limits = limits
+            report.problems += limits.problems
             report.problems += CertificateCheck.problems(of: server, configuration, at: Certs.now)
         } catch {
             report.problems += error.problems
         }
         report.addresses = configuration.listeners.map(AddressCheck.init(of:))
-        report.problems += report.limits?.problems ?? []
     }
 
     private func print(_ report: CheckReport) throws {
         report.problems.forEach { Output.complain("apus: \($0)") }
         report.addresses.filter(\.isUnusable).forEach { Output.complain("apus: \($0.sentence)") }
         guard report.digest != nil else { return }
-        try Output.line(report.text)
+        try Output.line(report.text(strict: strict))
     }
 
     private func leave(_ report: CheckReport) throws {
         let fatal = strict ? report.problems : report.errors
-        if !fatal.isEmpty { throw ExitCode(ExitStatus.invalidConfiguration.rawValue) }
-        if report.addresses.contains(where: \.isUnusable) { throw ExitCode(ExitStatus.cannotBind.rawValue) }
+        if !fatal.isEmpty { throw Failure(.invalidConfiguration, "apus: \(report.verdict)") }
+        if report.addresses.contains(where: \.isUnusable) { throw Failure(.cannotBind, "apus: \(report.verdict)") }
     }
 }

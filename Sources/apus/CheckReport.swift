@@ -19,12 +19,18 @@ struct CheckReport: Encodable {
     var errors: [Problem] { problems.filter { $0.severity == .error } }
 
     /// What was found in order; what is wrong goes elsewhere.
-    var text: String {
+    func text(strict: Bool) -> String {
         let places = addresses.filter { !$0.isUnusable }.map(\.sentence)
-        return (places + (limits?.lines ?? []) + ["digest \(digest ?? "")", verdict]).joined(separator: "\n")
+        let end = isGood(strict: strict) ? [verdict] : []
+        return (places + (limits?.lines ?? []) + ["digest \(digest ?? "")"] + end).joined(separator: "\n")
     }
 
-    private var verdict: String {
+    func isGood(strict: Bool) -> Bool {
+        (strict ? problems : errors).isEmpty && !addresses.contains(where: \.isUnusable)
+    }
+
+    /// `apus.toml: ok, 1 warning`
+    var verdict: String {
         let warnings = problems.count - errors.count
         let bad = errors.count + addresses.count(where: \.isUnusable)
         let name = file ?? "the configuration"

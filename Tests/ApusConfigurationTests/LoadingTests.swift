@@ -1,6 +1,7 @@
 // Files, environment and flags together: who has the last word, and what is said about mistakes.
 
 import ApusConfiguration
+import Foundation
 import Testing
 
 @Suite struct LoadingTests {
@@ -212,7 +213,8 @@ import Testing
         let seed = UInt64.random(in: 0...UInt64.max)
         print("LoadingTests seed \(seed)")
         var random = SeededGenerator(seed: seed)
-        for _ in 0..<400 { _ = try read(RandomTOML.text(&random)) }
+        let rounds = ProcessInfo.processInfo.environment["APUS_TEST_ROUNDS"].flatMap { Int($0) } ?? 400
+        for _ in 0..<rounds { _ = try read(RandomTOML.text(&random)) }
     }
 }
 

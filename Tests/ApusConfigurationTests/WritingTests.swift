@@ -81,6 +81,16 @@ import Testing
         #expect(ReloadReport(from: configuration, to: other).changed.map(\.path) == ["listener.edge.psk"])
     }
 
+    @Test(arguments: [(0o600, 0), (0o644, 1)])
+    func aSecretThatOthersMayReadIsAWarning(mode: Int, count: Int) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("apus.toml")
+        try Data(Self.full.utf8).write(to: URL(fileURLWithPath: path))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        let problems = ConfigurationSources(file: path).read().problems.filter { $0.reason.contains("chmod 600") }
+        #expect(problems.count == count)
+    }
+
     @Test func aBadSecretIsNotShown() throws {
         let problems = try read("[handshake]\npsk = \"hush\"").problems
         #expect(problems.errors.count == 1)

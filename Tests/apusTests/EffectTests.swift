@@ -97,7 +97,9 @@ private struct SecurityFiles {
     private func surroundings(of row: OptionRow) -> Draft {
         var draft = Draft()
         switch row.section {
-        case .listener: draft.set(.listener, "address", "\"127.0.0.1:1\"")
+        case .listener:
+            draft.set(.listener, "address", "\"127.0.0.1:1\"")
+            if row.name != "name" { draft.set(.listener, "name", "\"one\"") }
         case .tls: setTLS(row, &draft)
         case .admin where row.name != "enabled": draft.set(.admin, "enabled", "true")
         case .transport where row.name.hasPrefix("compression_") && row.name != "compression_enabled":

@@ -18,13 +18,15 @@ import Testing
         #expect(help.lines.contains { $0.hasPrefix("  apus \(verb.joined(separator: " "))") })
     }
 
-    @Test func theDocumentNamesEveryFlag() async throws {
-        let page = UsageTests.repository.appendingPathComponent("docs/cli.md")
-        let document = try String(contentsOf: page, encoding: .utf8)
+    /// Flags that are options are on the page of the options.
+    @Test func theDocumentsNameEveryFlag() async throws {
+        let document = try ["docs/cli.md", "docs/configuration.md"].map { page in
+            try String(contentsOf: UsageTests.repository.appendingPathComponent(page), encoding: .utf8)
+        }.joined()
         for verb in UsageTests.verbs {
             let help = try await Command.run(verb + ["--help"])
             for flag in help.text.matches(of: /--[a-z-]+/) {
-                #expect(document.contains("`\(flag.output)"), "docs/cli.md lacks \(flag.output) of \(verb)")
+                #expect(document.contains("`\(flag.output)"), "docs/cli.md and configuration.md lack \(flag.output) of \(verb)")
             }
         }
     }

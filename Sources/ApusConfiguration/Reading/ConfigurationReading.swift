@@ -23,6 +23,7 @@ public struct ConfigurationSources: Sendable {
         if let file {
             do throws(ConfigurationError) {
                 problems = try configuration.read(try ConfigurationSources.text(of: file), from: file)
+                problems += configuration.openSecrets(in: file)
             } catch {
                 // What follows would only repeat what one slip has caused.
                 return (configuration, error.problems)
@@ -87,6 +88,24 @@ extension Configuration {
         settings.merge(reader.settings) { $1 }
         writtenListeners = reader.listeners
         return reader.problems
+    }
+}
+
+extension Configuration {
+    /// A secret in a file that others may read is none.
+    fileprivate func openSecrets(in path: String) -> [Problem] {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & 0o077 != 0 else { return [] }
+        let own = OptionTable.all.filter { $0.isSecret && isSet($0) }.map { ($0, setting(of: $0).origin) }
+        let listeners = writtenListeners.flatMap { listener in
+            OptionTable.all.filter(\.isSecret).compactMap { option in
+                listener.settings[option.name].map { (option, $0.origin) }
+            }
+        }
+        return (own + listeners).map { option, origin in
+            let reason = "others may read this file, and with it the secret: chmod 600 \(path)"
+            return Problem(.warning, origin, option.path, reason)
+        }
     }
 }
 

@@ -11,6 +11,10 @@ public enum Documentation {
         This page is printed by `apus config docs` from the option table; the parser, the environment, the flags and
         the reload report read the same table.
 
+        The flag `--config` names the file, for `serve`, `check`, `config show`, `ping`, `echo` and `send`.
+        `apus config show` prints what is effective, with `--origin` where each value came from. `apus check` ends
+        with exit code 3 when something is wrong; with `--strict` a warning is wrong too.
+
         A value comes from the defaults, then the file (`apus serve --config FILE`, or the variable `APUS_CONFIG`),
         then the environment, then flags; the last one counts, and `apus config show --origin` says which that was.
         `apus config default` prints a file with every option, `apus check` tries a configuration without starting
