@@ -53,6 +53,10 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case sealReflected
     /// A packed payload is malformed, or larger than it may be when it is unpacked.
     case decompression
+    /// An admin peer sent what is no HTTP request; the response said what is wrong.
+    case badRequest
+    /// An admin peer's request was not whole in time.
+    case requestTimeout
 
     /// The name in metrics and logs.
     public var label: String {
@@ -85,6 +89,8 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .sealReplayed: "seal_replayed"
         case .sealReflected: "seal_reflected"
         case .decompression: "decompression"
+        case .badRequest: "bad_request"
+        case .requestTimeout: "request_timeout"
         }
     }
 

@@ -6,6 +6,11 @@ import ApusWire
 package struct Limits: Sendable {
     /// A slot is 32 bits of a token, but descriptors and memory end long before.
     static let connectionsMax = 1_000_000
+    /// A listener's index is a byte of its connections, and every shard has rows for all there can be.
+    static let listenersMax = 64
+    /// Admin connections at once in the process, beside those that are configured: whoever looks after a server that is
+    /// full must get in.
+    static let adminConnectionsMax = 32
     /// One send; more would hide from the stalled-write clock how the peer drains (it counts completed sends).
     static let sendByteCountMax = 256 << 10
     /// Undecoded bytes kept for a connection that waits before its receive is cancelled. The cancel leaves at the end
@@ -48,6 +53,9 @@ package struct Limits: Sendable {
     var stalledWriteTimeout: Nanoseconds
     var idleTimeout: Nanoseconds?
     var heartbeatInterval: Nanoseconds?
+    /// From the first byte of an admin request to its last, and between two of them.
+    var adminRequestTimeout: Nanoseconds
+    var adminIdleTimeout: Nanoseconds
     package var asyncRequests: UInt32
     package var outstandingByteCountMax: Int
     package var payloadByteCountMax: Int
@@ -59,13 +67,15 @@ package struct Limits: Sendable {
     var recordByteCountLimit: Int { outstandingByteCountMax + PacketFormat.payloadByteCountMax + (1 << 20) }
 
     package init(_ configuration: ServerConfiguration) {
-        connections = configuration.maxConnections
+        connections = configuration.maxConnections + Limits.adminConnectionsMax
         firstByteTimeout = Nanoseconds(configuration.firstByteTimeout)
         handshakeTimeout = Nanoseconds(configuration.handshakeTimeout)
         handshakesAtOnce = configuration.handshakesAtOncePerShard
         stalledWriteTimeout = Nanoseconds(configuration.stalledWriteTimeout)
         idleTimeout = configuration.idleTimeout.map { Nanoseconds($0) }
         heartbeatInterval = configuration.heartbeatInterval.map { Nanoseconds($0) }
+        adminRequestTimeout = Nanoseconds(configuration.admin.requestTimeout)
+        adminIdleTimeout = Nanoseconds(configuration.admin.idleTimeout)
         asyncRequests = UInt32(configuration.backpressureLimit)
         outstandingByteCountMax = configuration.outstandingByteCountMax
         payloadByteCountMax = configuration.payloadByteCountMax
@@ -77,7 +87,8 @@ package struct Limits: Sendable {
     /// - Parameter descriptors: the process's limit (nofile).
     package static func connections(configured: Int, descriptors: Int, listeners: Int, shards: Int) -> Int {
         let perShard = listeners + 2  // its listening sockets, its ring, its eventfd
-        let others = 32  // standard streams, the program's own files, a connection that is refused
+        // Standard streams, the program's own files, a connection that is refused; and admin connections.
+        let others = 32 + adminConnectionsMax
         return max(1, min(configured, descriptors - shards * perShard - others))
     }
 

@@ -29,6 +29,13 @@ struct ListenerSockets: Sendable {
     /// `HOST:PORT`, the port as bound, or `unix:PATH`, in the order of the configuration.
     var addresses: [String] { bound.map(\.listeners.address.description) }
 
+    /// What observers are told of them.
+    func records(_ configuration: ServerConfiguration) -> [ListenerRecord] {
+        zip(configuration.listeners, addresses).enumerated().map { place, listener in
+            ListenerRecord(listener.0, address: listener.1, place: UInt8(place))
+        }
+    }
+
     /// What this shard accepts on. Where the kernel cannot spread accepts there is one socket: it belongs to the first
     /// shard, which shares out what it accepts.
     func listeners(of shard: Int) -> [ShardListener] {

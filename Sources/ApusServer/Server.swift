@@ -60,6 +60,7 @@ public struct Server: Sendable {
         let threads: [ThreadHandle]
         do throws(ServerError) {
             (shared, inboxes) = try openShared(configuration)
+            shared.vitals.directory.replace(with: sockets.records(configuration))
             threads = try startShards(configuration, sockets, shared, inboxes, tier)
         } catch {
             sockets.close()
@@ -110,10 +111,12 @@ public struct Server: Sendable {
     ) throws(ServerError) -> [ThreadHandle] {
         var threads: [ThreadHandle] = []
         var starts: [ShardStart] = []
+        let desk = AdminDesk(shared, configuration.admin, inboxes)
         do throws(SystemError) {
             for index in 0..<configuration.shards {
-                let settings = ShardSettings(
+                var settings = ShardSettings(
                     configuration, dispatcher, index: UInt8(index), shared: shared, inbox: inboxes[index])
+                settings.admin = desk
                 let start = ShardStart(settings, sockets.listeners(of: index), tier)
                 starts.append(start)
                 threads.append(try LoopThread.start(name: "apus-shard-\(index)") { start.runShard() })
@@ -152,6 +155,7 @@ private final class ShardStart: Sendable {
         do {
             let ring = try Ring(tier: tier)
             settings.shared.entries[Int(settings.index)].ring.store(ring.descriptor.number, ordering: .releasing)
+            settings.shared.entries[Int(settings.index)].thread.store(threadNumber(), ordering: .relaxed)
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)
             if go.wait() { shard.run() }

@@ -29,6 +29,8 @@ public enum SessionKind: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case message
     /// NPRO packets with an opaque payload, answered by the raw packet handler.
     case packet
+    /// HTTP requests of operators and their tools (docs/admin.md).
+    case admin
 }
 
 /// What happens to a message for which nothing is registered. The protocol has no error message (NPRO §6.1).
@@ -75,6 +77,8 @@ public struct ServerConfiguration: Sendable {
     public var systemAliases = false
     /// How long `shutdown` waits for peers to finish.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// For listeners that speak `admin`.
+    public var admin = AdminSettings()
     /// The kernel that rings pretend to run on; nil: what the environment says.
     package var ringTier: RingTier?
 
@@ -90,12 +94,14 @@ public struct ServerConfiguration: Sendable {
     }
 
     /// Every mistake in the configuration, in words; empty when there is none.
-    public func problems() -> [String] { listenerProblems + countProblems + durationProblems }
+    public func problems() -> [String] { listenerProblems + countProblems + durationProblems + admin.problems() }
 
     private var listenerProblems: [String] {
         var problems: [String] = []
         if listeners.isEmpty { problems.append("listeners: name at least one") }
-        if listeners.count > 64 { problems.append("listeners: at most 64, found \(listeners.count)") }
+        if listeners.count > Limits.listenersMax {
+            problems.append("listeners: at most \(Limits.listenersMax), found \(listeners.count)")
+        }
         if Set(listeners.map(\.name)).count != listeners.count { problems.append("listeners: names must differ") }
         for listener in listeners {
             do throws(AddressError) {
@@ -104,6 +110,9 @@ public struct ServerConfiguration: Sendable {
                 problems.append("listener \(listener.name): \(error)")
             }
             problems += listener.security.problems().map { "listener \(listener.name): \($0)" }
+            if case .handshake = listener.security, listener.session == .admin {
+                problems.append("listener \(listener.name): admin is spoken over none or tls, not over a handshake")
+            }
         }
         return problems
     }

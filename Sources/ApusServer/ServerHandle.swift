@@ -98,10 +98,25 @@ public final class ServerHandle: Sendable {
             throw .invalidConfiguration(["listener \(listener): the TLS material is a client's"])
         }
         inboxes.forEach { _ = $0.post(.replaceTLS(listener: index, material)) }
+        shared.vitals.directory.replaceValidity(material.validity, of: listener)
     }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.
     public var metrics: ServerMetrics { ServerMetrics(shared) }
+
+    /// Whether it lives and may be sent work. Reading stops no loop.
+    public var health: ServerHealth { shared.health(stallLimit: configuration.admin.stallLimit) }
+
+    /// Every metric with its name, as `/metrics` shows them. Reading stops no loop.
+    public var metricFamilies: [MetricFamily] {
+        ServerReport(shared, configuration.admin).families + (configuration.admin.moreFamilies?() ?? [])
+    }
+
+    /// Say that the server is not to be sent work any more, before it stops taking it; nil takes that back.
+    public func withdrawReadiness(_ reason: String?) { shared.vitals.unreadyReason = reason }
+
+    /// Count a reload of what this server was configured from, whether it came as far as the server or not.
+    public func countReload(isApplied: Bool) { shared.vitals.countReload(isApplied: isApplied) }
 }
 
 /// The end of a server: told once, heard by any number of threads and tasks.

@@ -42,11 +42,13 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     var isStopping = false
     /// The drain's deadline has passed once.
     var isForced = false
+    /// A drain is over but for admin connections, which end too.
+    var isAdminEnded = false
 
     package init(
         io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
     ) throws {
-        precondition(listeners.count <= 64, "a listener's index is a byte of its connections")
+        precondition(listeners.count <= Limits.listenersMax, "a listener's index is a byte of its connections")
         let now = io.now
         let wheel = try TimerWheel(capacity: settings.limits.connections + ShardTimer.count, at: now)
         state = try ShardState.allocate(settings, at: now)
@@ -78,10 +80,14 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     }
 
     package mutating func turn() {
-        io.submitAndWait(until: state.pointee.sleepLimit(timers.earliest))
+        let bedtime = io.now
+        let wakeTime = min(state.pointee.sleepLimit(timers.earliest), bedtime + io.longestWait)
+        io.submitAndWait(until: wakeTime)
         state.pointee.wakeUp()
         let now = io.now
         state.pointee.now = now
+        state.pointee.counters.lastTurn.set(now.nanoseconds)
+        if wakeTime > bedtime, now >= wakeTime { state.pointee.counters.wakeDelays.add(now - wakeTime) }
         var completionCount: UInt64 = 0
         while let completion = io.next() {
             complete(completion)
@@ -90,8 +96,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
         collectMail()
         while let timer = timers.popExpired(at: now) { expire(timer) }
         flush()
-        state.pointee.counters.turns.add()
-        state.pointee.counters.completions.add(completionCount)
+        state.pointee.counters.freeBuffers.set(UInt64(io.freeBufferCount))
+        state.pointee.counters.completionQueueOverflows.set(UInt64(io.overflowCount))
+        io.refreshNow()
+        state.pointee.countTurn(until: io.now, completions: completionCount)
     }
 
     private mutating func complete(_ completion: Completion) {
@@ -113,6 +121,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
     private mutating func flush() {
         while let slot = state.pointee.popTouched() { settle(slot) }
+        if state.pointee.isDraining {
+            settleAdminDrain()
+            while let slot = state.pointee.popTouched() { settle(slot) }
+        }
         if isListenerTouched { settleListeners() }
         ringDoorbells()
     }

@@ -19,13 +19,14 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
+        let session = listeners[index].session
         let isEnding = isStopping || state.pointee.isDraining || state.pointee.shared.isEnding
-        if isEnding { return refuse(descriptor, .draining) }
-        guard state.pointee.shared.admit() else { return refuse(descriptor, .connectionLimit) }
+        if isEnding, !staysInDrain(index) { return refuse(descriptor, .draining) }
+        guard state.pointee.shared.admit(session) else { return refuse(descriptor, .connectionLimit) }
         let target = listeners[index].sharesOut ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
         if target == state.pointee.index { return open(descriptor, listener: index) }
-        state.pointee.hand(descriptor, listener: UInt8(index), to: target)
+        state.pointee.hand(descriptor, listener: UInt8(index), session, to: target)
     }
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
@@ -35,28 +36,31 @@ extension Shard where IO: ~Copyable {
 
     /// A connection that was counted as this shard's begins.
     mutating func open(_ descriptor: Descriptor, listener index: Int) {
-        guard !isStopping, !state.pointee.isDraining, let place = state.pointee.slab.allocate() else {
-            giveUpPlace()
+        let session = listeners[index].session
+        let isEnding = isStopping || state.pointee.isDraining && !staysInDrain(index)
+        guard !isEnding, let place = state.pointee.slab.allocate() else {
+            giveUpPlace(of: session)
             return refuse(descriptor, .draining)
         }
         let now = state.pointee.now
         var connection = Connection(
             descriptor, generation: place.generation, listener: UInt8(index),
-            session: listeners[index].session, at: now)
+            session: session, at: now)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
-            giveUpPlace()
+            giveUpPlace(of: session)
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
         state.pointee.counters.accepted.add()
+        state.pointee.counters.listeners[UInt8(index)].pointee.accepted.add()
         state.pointee.touch(place.slot)
         scheduleTimer(place.slot, state.pointee.slab[place.slot])
     }
 
     /// One connection less in the counts that limit them.
-    func giveUpPlace() {
-        state.pointee.shared.release()
+    func giveUpPlace(of session: SessionKind) {
+        state.pointee.shared.release(session)
         state.pointee.shared.entries[Int(state.pointee.index)].open.subtract(1, ordering: .relaxed)
     }
 
@@ -88,7 +92,7 @@ extension Shard where IO: ~Copyable {
     /// An accept that ended starts again, unless it waits for descriptors; a listener that is no longer wanted closes.
     private mutating func settleListener(_ index: Int) {
         guard !listeners[index].isAccepting, !listeners[index].isClosed else { return }
-        if isStopping || state.pointee.isDraining {
+        if isStopping || state.pointee.isDraining && !staysInDrain(index) {
             io.closeNow(listeners[index].descriptor)
             listeners[index].isClosed = true
         } else if state.pointee.now >= listeners[index].pausedUntil, !io.plants(.lostAcceptRearm) {
@@ -99,7 +103,7 @@ extension Shard where IO: ~Copyable {
     /// Stop accepting; `settleListener` closes each listener once the kernel has let go of its accept.
     mutating func stopAccepting() {
         isListenerTouched = true
-        for index in listeners.indices where listeners[index].isAccepting {
+        for index in listeners.indices where listeners[index].isAccepting && !staysInDrain(index) {
             io.cancel(Token(.accept, slot: UInt32(index)), token: Token(.cancel, slot: UInt32(index)))
         }
     }

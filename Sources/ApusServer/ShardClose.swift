@@ -73,9 +73,11 @@ extension Shard where IO: ~Copyable {
 
     mutating func free(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         state.pointee.counters.count(connection.pointee.reason)
+        state.pointee.counters.listeners[connection.pointee.listener].pointee.closed.add()
+        let session = connection.pointee.session
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         state.pointee.slab.free(slot)
-        if !io.plants(.leakedConnectionCount) { giveUpPlace() }
+        if !io.plants(.leakedConnectionCount) { giveUpPlace(of: session) }
     }
 }

@@ -14,19 +14,19 @@ extension ShardState {
     private var hasPeers: Bool { shardCount > 1 }
 
     /// A connection begins on another shard. Its place there is counted already.
-    mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
+    mutating func hand(_ descriptor: Descriptor, listener: UInt8, _ session: SessionKind, to target: UInt8) {
         let message = ControlMessage(
             kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
         // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
-            return refuseHanded(descriptor, target)
+            return refuseHanded(descriptor, session, target)
         }
         doorbells.insert(target)
     }
 
-    private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
+    private func refuseHanded(_ descriptor: Descriptor, _ session: SessionKind, _ target: UInt8) {
         counters.count(RefusalReason.laneFull)
-        shared.release()
+        shared.release(session)
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
     }
@@ -72,7 +72,8 @@ extension SharedState {
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
-                        release()
+                        // All has ended: nobody asks any more which kind it was.
+                        release(.message)
                     }
                     outbox.flushPending()
                 } while !inbox.isEmpty

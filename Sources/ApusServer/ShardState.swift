@@ -17,6 +17,8 @@ package struct ShardSettings: Sendable {
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
+    /// Answers admin requests; needed where a listener speaks them.
+    package var admin: AdminDesk?
 
     package init(
         _ configuration: ServerConfiguration, _ dispatcher: Dispatcher, index: UInt8, shared: SharedState,
@@ -42,6 +44,7 @@ package struct ShardState: ~Copyable {
     package let shared: SharedState
     let shardCount: Int
     package let inbox: Inbox<ShardEvent>
+    let admin: AdminDesk?
     package var slab: Slab
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
@@ -64,6 +67,8 @@ package struct ShardState: ~Copyable {
     /// The time of this turn.
     package var now: Instant
     package var isDraining = false
+    /// Messages that came in this turn.
+    var messageCount: UInt64 = 0
     /// Asynchronous requests under way, also of connections that are gone, and the bytes they hold.
     private(set) var asyncCount = 0
     private var asyncByteCount = 0
@@ -92,6 +97,7 @@ package struct ShardState: ~Copyable {
         shared = settings.shared
         shardCount = settings.shared.entries.count
         inbox = settings.inbox
+        admin = settings.admin
         slab = Slab(capacity: settings.limits.connections)
         routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))
         decoder = PacketDecoder(payloadByteCountMax: settings.limits.payloadByteCountMax)
@@ -138,6 +144,28 @@ extension ShardState {
         guard touchedCount > 0 else { return nil }
         touchedCount -= 1
         return touched[touchedCount]
+    }
+}
+
+// MARK: Counting
+
+extension ShardState {
+    @inline(__always)
+    mutating func count(messages: UInt64, of listener: UInt8) {
+        // Far from its end within a turn.
+        messageCount &+= messages
+        counters.packetsReceived.add(messages)
+        counters.listeners[listener].pointee.messages.add(messages)
+    }
+
+    /// The end of a turn: one reading of the clock says how long it and its messages took.
+    mutating func countTurn(until end: Instant, completions: UInt64) {
+        counters.turns.add()
+        counters.completions.add(completions)
+        let duration = end - now
+        counters.turnDurations.add(duration)
+        if messageCount > 0 { counters.serviceTimes.add(duration, count: messageCount) }
+        messageCount = 0
     }
 }
 

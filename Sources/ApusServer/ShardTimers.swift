@@ -31,7 +31,11 @@ extension Shard where IO: ~Copyable {
         if let reason = overdue(connection) {
             // An idle peer is told with a FIN; one that lingers after that has had its time.
             let isTold = reason == .idleTimeout && connection.pointee.phase == .open
-            if isTold { finish(slot, connection, reason) } else { abort(slot, connection, reason) }
+            switch (isTold, reason) {
+            case (_, .requestTimeout): timeOutRequest(slot, connection)
+            case (true, _): finish(slot, connection, reason)
+            case (false, _): abort(slot, connection, reason)
+            }
         } else if isHeartbeatDue(connection) {
             ping(slot, connection)
         }
@@ -75,9 +79,9 @@ extension Shard where IO: ~Copyable {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
-        if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
-        if connection.pointee.sending { return nil }
+        if connection.pointee.isPaused || connection.pointee.sending { return nil }
+        if connection.pointee.session == .admin { return overdueAdmin(connection) }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
         if let idle = limits.idleTimeout, connection.pointee.isQuiet, now >= connection.pointee.lastMessage + idle {
             return .idleTimeout
@@ -109,6 +113,7 @@ extension Shard where IO: ~Copyable {
 
     /// Of a connection that may speak.
     private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+        if connection.pointee.session == .admin { return nextDueAdmin(connection) }
         let (limits, now) = (state.pointee.limits, state.pointee.now)
         var due = Instant.never
         func consider(_ instant: Instant) { due = min(due, instant) }

@@ -12,6 +12,8 @@ package final class ShardEntry: Sendable {
     package let open = Atomic<Int>(0)
     /// The descriptor of its ring, for doorbells; set before any shard runs.
     package let ring = Atomic<Int32>(-1)
+    /// The kernel's number of its thread; 0 before it runs.
+    package let thread = Atomic<Int32>(0)
 }
 
 package final class SharedState: Sendable {
@@ -21,6 +23,7 @@ package final class SharedState: Sendable {
     package let connectionsMax: Int
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
+    package let vitals = ServerVitals()
     /// NPRO handshakes that were completed lately: the one table that shards share.
     let replay: ReplayTable
     /// Made once, so that any shard resumes what another began.
@@ -51,13 +54,16 @@ package final class SharedState: Sendable {
     var isEnding: Bool { ending.load(ordering: .relaxed) }
 
     /// One more connection; false when the process has all it may have.
-    func admit() -> Bool {
+    func admit(_ session: SessionKind) -> Bool {
+        if session == .admin { return vitals.admitAdmin() }
         if connections.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
         connections.subtract(1, ordering: .relaxed)
         return false
     }
 
-    func release() { connections.subtract(1, ordering: .relaxed) }
+    func release(_ session: SessionKind) {
+        if session == .admin { vitals.releaseAdmin() } else { connections.subtract(1, ordering: .relaxed) }
+    }
 
     /// One more push may wait; false when too many do.
     func admitPush() -> Bool {

@@ -66,7 +66,7 @@ extension Simulation {
         case .stopped: isForced
         // The model's connections are plain.
         case .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-            .sealReflected, .decompression:
+            .sealReflected, .decompression, .badRequest, .requestTimeout:
             false
         }
     }
@@ -142,7 +142,7 @@ extension Simulation {
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
             .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-            .sealReflected, .decompression:
+            .sealReflected, .decompression, .badRequest, .requestTimeout:
             return false
         }
     }
