@@ -31,10 +31,12 @@ extension Shard where IO: ~Copyable {
         if let reason = overdue(connection) {
             // An idle peer is told with a FIN; one that lingers after that has had its time.
             let isTold = reason == .idleTimeout && connection.pointee.phase == .open
-            switch (isTold, reason) {
-            case (_, .requestTimeout): timeOutRequest(slot, connection)
-            case (true, _): finish(slot, connection, reason)
-            case (false, _): abort(slot, connection, reason)
+            if reason == .requestTimeout, connection.pointee.phase == .open {
+                timeOutRequest(slot, connection)
+            } else if isTold {
+                finish(slot, connection, reason)
+            } else {
+                abort(slot, connection, reason)
             }
         } else if isHeartbeatDue(connection) {
             ping(slot, connection)

@@ -8,6 +8,17 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct AdminConnectionTests {
+    static let refused: [(text: String, status: Int)] = [
+        ("GET / HTTP/2.0\r\n", 505), ("GET /\r\n", 400), ("GET / HTTP/1.1\r\nHost : a\r\n", 400),
+        ("GET /" + String(repeating: "a", count: 3000), 414),
+        ("GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 9000), 431),
+        ("GET / HTTP/1.1\r\n" + String(repeating: "X: a\r\n", count: 65), 431),
+        ("POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", 413),
+        ("POST /reload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+        ("POST /reload HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", 417),
+        ("\u{16}\u{3}\u{1}", 400), ("NPRO\u{1}", 400),
+    ]
+
     @Test(arguments: RingTier.allCases) func aConnectionStaysForTheNextRequest(_ tier: RingTier) async throws {
         try await withAdmin(tier) { server in
             let peer = try AdminPeer(to: server.adminAddress)
@@ -72,16 +83,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("GET / HTTP/2.0\r\n", 505), ("GET /\r\n", 400), ("GET / HTTP/1.1\r\nHost : a\r\n", 400),
-        ("GET /" + String(repeating: "a", count: 3000), 414),
-        ("GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 9000), 431),
-        ("GET / HTTP/1.1\r\n" + String(repeating: "X: a\r\n", count: 65), 431),
-        ("POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n", 413),
-        ("POST /reload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
-        ("POST /reload HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", 417),
-        ("\u{16}\u{3}\u{1}", 400), ("NPRO\u{1}", 400),
-    ]) func whatIsNoRequestIsToldAndEnds(_ text: String, _ status: Int) async throws {
+    @Test(arguments: refused.indices) func whatIsNoRequestIsToldAndEnds(_ index: Int) async throws {
+        let (text, status) = Self.refused[index]
         try await withAdmin { server in
             let peer = try AdminPeer(to: server.adminAddress)
             // Behind one that is right, whose answer comes first.
@@ -90,6 +93,8 @@ import Testing
             let reply = try peer.read()
             #expect(reply?.status == status && reply?.fields["connection"] == "close")
             #expect(try peer.read() == nil)
+            // Otherwise the server waits for this side to finish too.
+            peer.close()
             #expect(server.closed(.badRequest))
         }
     }
@@ -104,6 +109,7 @@ import Testing
             let reply = try peer.read()
             #expect(reply?.status == 408 && reply?.fields["connection"] == "close")
             #expect(try peer.read() == nil)
+            // Otherwise the server waits for this side to finish too; here it does so to the end.
             #expect(server.closed(.requestTimeout))
         }
     }

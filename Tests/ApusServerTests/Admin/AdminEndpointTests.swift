@@ -154,10 +154,12 @@ import Testing
         } _: { server in
             for host in ["127.0.0.1", "127.0.0.1:9600", "[::1]:9600", "localhost:1", "a.localhost", "apus.example:80",
                 "APUS.EXAMPLE.", ""] {
-                #expect(try server.admin("/livez", host: host)?.status == 200, "\(host)")
+                let status = try server.admin("/livez", host: host)?.status
+                #expect(status == 200, "\(host)")
             }
             for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "1.2.3", "256.1.1.1"] {
-                #expect(try server.admin("/livez", host: host)?.status == 421, "\(host)")
+                let status = try server.admin("/livez", host: host)?.status
+                #expect(status == 421, "\(host)")
             }
         }
     }
@@ -228,7 +230,8 @@ import Testing
     @Test func withoutAnybodyToCarryThemOutThatIsTold() async throws {
         let folder = try TemporaryFolder()
         try await withAdmin(at: "unix:" + folder.file("c")) { server in
-            #expect(try server.admin("/reload", method: "POST")?.status == 501)
+            let reply = try server.admin("/reload", method: "POST")
+            #expect(reply?.status == 501)
         }
     }
 }
