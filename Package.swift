@@ -68,6 +68,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "apus-admin-rig",
+            dependencies: ["ApusServer", "TestSupport"],
+            path: "Tests/Admin/Rig",
+            swiftSettings: settings
+        ),
+
         .target(
             name: "TestSupport",
             dependencies: ["ApusReactor", "ApusWire"],
@@ -104,7 +111,7 @@ let package = Package(
             dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
             swiftSettings: settings
         ),
-        .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "apusTests", dependencies: ["apus", "ApusServer", "TestSupport"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -17,9 +17,9 @@ extension AdminPage {
           <section class="tiles" aria-label="Now">
             <div class="tile"><h2>Connections</h2>
               <p><b id="connections">–</b> <span id="max" class="dim"></span></p></div>
-            <div class="tile"><h2>Messages</h2><p><b id="rate">–</b> <span class="dim">a second</span></p></div>
-            <div class="tile"><h2>In</h2><p><b id="in">–</b> <span class="dim">a second</span></p></div>
-            <div class="tile"><h2>Out</h2><p><b id="out">–</b> <span class="dim">a second</span></p></div>
+            <div class="tile"><h2>Messages</h2><p><b id="rate">–</b> <span class="dim">/s</span></p></div>
+            <div class="tile"><h2>In</h2><p><b id="in">–</b> <span class="dim">/s</span></p></div>
+            <div class="tile"><h2>Out</h2><p><b id="out">–</b> <span class="dim">/s</span></p></div>
             <div class="tile"><h2>Service p50</h2><p><b id="p50">–</b></p></div>
             <div class="tile"><h2>Service p99</h2><p><b id="p99">–</b></p></div>
           </section>
@@ -36,7 +36,8 @@ extension AdminPage {
             <div id="plot-traffic" class="plot small"></div>
           </section>
           <section class="card">
-            <h2>Service time <span id="service-span" class="dim"></span></h2>
+            <h2>Service time <span class="dim"><span id="service-span"></span>
+              <i class="key b"></i>slowest 1 %</span></h2>
             <div id="plot-service" class="plot"></div>
           </section>
           <section class="card">
@@ -46,7 +47,8 @@ extension AdminPage {
           <section class="card wide">
             <h2>Listeners</h2>
             <div class="scroll"><table>
-              <thead><tr><th>Name<th>Address<th>Speaks<th class="n">Open<th class="n">Accepted<th class="n">Msg/s
+              <thead><tr><th>Name<th class="roomy">Address<th class="roomy">Speaks<th class="n">Open<th class="n roomy">Accepted
+                <th class="n">Msg/s
                 <th class="n">In/s<th class="n">Out/s</tr></thead>
               <tbody id="listeners"></tbody>
             </table></div>
@@ -63,7 +65,7 @@ extension AdminPage {
             <details id="top">
               <summary><h2>Busiest connections</h2></summary>
               <div class="scroll"><table>
-                <thead><tr><th>Peer<th>Listener<th class="n">Age<th class="n">In<th class="n">Out
+                <thead><tr><th>Peer<th class="roomy">Listener<th class="n roomy">Age<th class="n">In<th class="n">Out
                   <th class="n">Queued</tr></thead>
                 <tbody id="top-rows"></tbody>
               </table></div>

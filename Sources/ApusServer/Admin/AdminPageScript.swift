@@ -44,7 +44,8 @@ extension AdminPage {
     /// Lines over time, and the histogram.
     private static let scriptPlots = #"""
 
-        function ceiling(n) {
+        function ceiling(n, write) {
+          if (write === bytes) return Math.pow(2, Math.ceil(Math.log2(Math.max(n, 1024))));
           const power = Math.pow(10, Math.floor(Math.log10(Math.max(n, 1))));
           return [1, 2, 2.5, 5, 10].map((f) => f * power).find((f) => f >= n) || 10 * power;
         }
@@ -56,7 +57,7 @@ extension AdminPage {
         }
         function lines(id, rows, write) {
           const { svg, width, height } = frame($(id)), left = 52, bottom = 18, top = 6;
-          const most = ceiling(Math.max(1, ...rows.flat()));
+          const most = ceiling(Math.max(2, ...rows.flat()), write);
           const x = (i, n) => left + (width - left) * (KEPT - n + i) / (KEPT - 1);
           const y = (v) => top + (height - top - bottom) * (1 - v / most);
           for (const part of [0, .5, 1]) {
@@ -184,6 +185,8 @@ extension AdminPage {
         function cells(texts, numbers) {
           const row = make("tr", {});
           row.append(...texts.map((t) => make("td", {}, t)), ...numbers.map((n) => make("td", { class: "n" }, n)));
+          // A phone shows the columns that its heading shows.
+          for (const column of texts.length > 2 ? [1, 2, 4] : [1, 2]) row.children[column].classList.add("roomy");
           return row;
         }
         function fillReasons(id, groups, kind, none) {
@@ -223,9 +226,10 @@ extension AdminPage {
           fillTop(s.top);
           document.body.dataset.samples = Number(document.body.dataset.samples || 0) + 1;
         }
-        let goneSince = null;
+        let goneSince = null, goneWhy = "";
         function gone(problem) {
           goneSince = goneSince || new Date();
+          goneWhy = problem;
           $("gone").hidden = false;
           $("gone").textContent = "No answer since " + goneSince.toLocaleTimeString() + " (" + problem
             + "). Asking again every second.";
@@ -255,7 +259,10 @@ extension AdminPage {
             setTimeout(ask, 1000);
           }
         }
-        window.addEventListener("resize", () => { if (history.length) draw(); });
+        window.addEventListener("resize", () => {
+          if (history.length) draw();
+          if (goneSince) gone(goneWhy);
+        });
         ask();
 
         """#

@@ -48,7 +48,8 @@ extension AdminPage {
         .grid { stroke: var(--line); stroke-width: 1; }
         .area { fill: var(--fill); } .line { fill: none; stroke: var(--accent); stroke-width: 2;
           stroke-linejoin: round; }
-        .line.b { stroke: var(--second); } .bar { fill: var(--accent); } .bar.late { fill: var(--second); }
+        .line.b { stroke: var(--second); stroke-dasharray: 5 3; }
+        .bar { fill: var(--accent); } .bar.late { fill: var(--second); }
         .mark-line { stroke: var(--dim); stroke-dasharray: 2 3; }
         .key { display: inline-block; width: 10px; height: 3px; margin: 0 3px 3px 6px; border-radius: 2px;
           background: var(--accent); } .key.b { background: var(--second); }
@@ -78,6 +79,7 @@ extension AdminPage {
           body { padding: 0 12px 24px; } header { flex-wrap: wrap; gap: 8px 10px; padding: 14px 2px 12px; }
           .when { margin-left: 0; width: 100%; text-align: left; }
           main, .tiles { gap: 10px; } main { grid-template-columns: minmax(0, 1fr); }
+          .roomy { display: none; }
           .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 22px; } .plot { height: 160px; } }
 
         """#

@@ -128,7 +128,7 @@ import Testing
     @Test func whoOnlyFinishesSendingGetsTheAnswers() async throws {
         try await withAdmin { server in
             let peer = try AdminPeer(to: server.adminAddress)
-            try peer.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            for path in ["/livez", "/readyz"] { try peer.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n") }
             peer.finishSending()
             #expect(try peer.read()?.body == "live\n")
             #expect(try peer.read()?.body == "ready\n")

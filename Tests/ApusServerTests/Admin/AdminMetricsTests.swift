@@ -213,7 +213,9 @@ struct MetricTextTests {
 }
 
 struct ListenerHealthTests {
-    private func health(_ change: (ServerVitals) -> Void, turned: UInt64? = nil, now: UInt64? = nil) throws -> ServerHealth {
+    private func health(
+        _ change: (ServerVitals) -> Void, turned: UInt64? = nil, now: UInt64? = nil
+    ) throws -> ServerHealth {
         let shared = try SharedState(shardCount: 1, connectionsMax: 1)
         change(shared.vitals)
         let started = shared.vitals.started.nanoseconds
