@@ -47,7 +47,8 @@ extension AdminPage {
           <section class="card wide">
             <h2>Listeners</h2>
             <div class="scroll"><table>
-              <thead><tr><th>Name<th class="roomy">Address<th class="roomy">Speaks<th class="n">Open<th class="n roomy">Accepted
+              <thead><tr><th>Name<th class="roomy">Address<th class="roomy">Speaks<th class="n">Open
+                <th class="n roomy">Accepted
                 <th class="n">Msg/s
                 <th class="n">In/s<th class="n">Out/s</tr></thead>
               <tbody id="listeners"></tbody>
