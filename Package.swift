@@ -75,6 +75,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "apus-admin-rig",
+            dependencies: ["ApusServer", "TestSupport"],
+            path: "Tests/Admin/Rig",
+            swiftSettings: settings
+        ),
+
         .target(
             name: "TestSupport",
             dependencies: ["ApusReactor", "ApusWire"],

@@ -36,6 +36,9 @@ public struct ProvidedBuffers: ~Copyable {
         unsafe places.deallocate()
     }
 
+    /// Buffers that the kernel did not fill since the last `publish`.
+    var unusedCount: Int { count - Int(unpublished) - lent }
+
     /// The buffer the kernel filled, now ours until recycled.
     @inlinable
     mutating func lease(_ id: UInt16, byteCount: Int32) -> Lease {

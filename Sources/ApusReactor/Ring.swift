@@ -97,6 +97,11 @@ public struct Ring: RingIO, ~Copyable {
     /// Read the clock again, for one who measures within a turn.
     public mutating func refreshNow() { now = Ring.clock() }
 
+    public var longestWait: Nanoseconds { .second }
+
+    /// What came back in this turn is published with the next wait.
+    public var freeBufferCount: Int { buffers.unusedCount }
+
     private static func clock() -> Instant {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
@@ -190,7 +195,7 @@ extension Ring {
 extension Ring {
     public mutating func submitAndWait(until deadline: Instant) {
         buffers.publish()
-        // `now` is as old as this turn is long, so a deadline may be missed by that much: never by more than a turn.
+        // `now` may be as old as this turn is long, so a deadline may be missed by that much.
         let wait = deadline == .never ? -1 : Int64(clamping: deadline - now)
         let result = unsafe curing_submit_and_wait(uring, wait)
         precondition(result >= 0 || Ring.passes(-result), "io_uring wait: \(errorText(-result))")

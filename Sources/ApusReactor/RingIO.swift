@@ -45,8 +45,16 @@ public enum PlantedFault: String, CaseIterable, Sendable {
 }
 
 public protocol RingIO: ~Copyable {
-    /// The time at which the last wait ended.
+    /// The time at which the last wait ended, or `refreshNow` was called.
     var now: Instant { get }
+    /// Read the clock, at the end of a turn.
+    mutating func refreshNow()
+    /// A wait ends after so long at the latest, so that others can see that the loop lives.
+    var longestWait: Nanoseconds { get }
+    /// Receive buffers that stood unused through the turn that is ending.
+    var freeBufferCount: Int { get }
+    /// Completions that did not fit the queue so far.
+    var overflowCount: UInt32 { get }
 
     /// Accept until told otherwise (multishot); each completion's result is a descriptor.
     mutating func accept(on listener: Descriptor, token: Token)
@@ -80,4 +88,10 @@ public protocol RingIO: ~Copyable {
 extension RingIO where Self: ~Copyable {
     @inlinable
     public func plants(_ fault: PlantedFault) -> Bool { false }
+
+    /// A simulation has nobody who watches it, and wants to see when nothing would ever wake a shard.
+    public mutating func refreshNow() {}
+    public var longestWait: Nanoseconds { .max }
+    public var freeBufferCount: Int { 0 }
+    public var overflowCount: UInt32 { 0 }
 }

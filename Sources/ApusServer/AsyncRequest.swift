@@ -13,6 +13,10 @@ package enum ShardEvent: Sendable {
     /// The handler's reply is longer than a packet can be: the connection ends.
     case asyncReplyTooLarge(ConnectionToken, sequence: UInt32, byteCount: Int)
     case push(ConnectionToken, packet: [UInt8])
+    /// The response to the `sequence`th request of an admin connection.
+    case adminReply(ConnectionToken, sequence: UInt32, response: [UInt8])
+    /// Say which connections stand out, from this slot on.
+    case survey(ConnectionSurvey, from: UInt32)
     /// New connections of this listener get this certificate and what belongs to it.
     case replaceTLS(listener: Int, TLSMaterial)
     /// Other limits and listeners from now on.
@@ -39,6 +43,13 @@ struct AsyncRequest: Sendable {
             } catch {
                 post(packet: nil, failed: true)
             }
+        }
+    }
+
+    /// As above, for a request to the admin endpoint.
+    func start(_ desk: AdminDesk, _ request: AdminRequest) {
+        Task {
+            _ = inbox.post(.adminReply(token, sequence: sequence, response: await desk.answer(request)))
         }
     }
 

@@ -59,6 +59,10 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case slowConsumer
     /// More messages that ask for nothing than the budget of a connection.
     case controlFlood
+    /// An admin peer sent what is no HTTP request; the response said what is wrong.
+    case badRequest
+    /// An admin peer's request was not whole in time.
+    case requestTimeout
 
     /// The name in metrics and logs.
     public var label: String {
@@ -94,6 +98,8 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .slowRequest: "slow_request"
         case .slowConsumer: "slow_consumer"
         case .controlFlood: "control_flood"
+        case .badRequest: "bad_request"
+        case .requestTimeout: "request_timeout"
         }
     }
 

@@ -15,7 +15,21 @@ package struct Counter: ~Copyable {
         value.store(value.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
     }
 
+    func reset() { value.store(0, ordering: .relaxed) }
+
     package var count: UInt64 { value.load(ordering: .relaxed) }
+}
+
+/// A value that one thread writes and any may read.
+package struct Gauge: ~Copyable {
+    private let current = Atomic<UInt64>(0)
+
+    package init() {}
+
+    @inline(__always)
+    func set(_ value: UInt64) { current.store(value, ordering: .relaxed) }
+
+    package var value: UInt64 { current.load(ordering: .relaxed) }
 }
 
 package final class ShardCounters: Sendable {
@@ -41,6 +55,16 @@ package final class ShardCounters: Sendable {
     package let handshakesResumed = Counter()
     package let tlsReloads = Counter()
     package let tlsReloadsFailed = Counter()
+    /// The same by listener, and what only makes sense by listener.
+    package let listeners = ListenerCounterTable()
+    /// When the last turn began, in nanoseconds of the loop's clock.
+    package let lastTurn = Gauge()
+    package let freeBuffers = Gauge()
+    package let completionQueueOverflows = Gauge()
+    package let turnDurations = LatencyHistogram()
+    package let wakeDelays = LatencyHistogram()
+    /// Once a message.
+    package let serviceTimes = LatencyHistogram()
 
     private let closes: ReasonCounters
     private let refusals: ReasonCounters

@@ -6,6 +6,12 @@ import ApusWire
 package struct Limits: Sendable {
     /// A slot is 32 bits of a token, but descriptors and memory end long before.
     static let connectionsMax = 1_000_000
+    /// Listeners at once, those that were removed and still have connections among them. A listener's slot is a byte of
+    /// its connections, and every shard has rows for all there can be.
+    package static let listenersMax = 64
+    /// Admin connections at once in the process, beside those that are configured: whoever looks after a server that is
+    /// full must get in.
+    static let adminConnectionsMax = 32
     /// One send; more would hide from the stalled-write clock how the peer drains (it counts completed sends).
     static let sendByteCountMax = 256 << 10
     /// Undecoded bytes kept for a connection that waits before its receive is cancelled. The cancel leaves at the end
@@ -61,6 +67,9 @@ package struct Limits: Sendable {
     var control: RateLimit
     var idleTimeout: Timeout?
     var heartbeatInterval: Timeout?
+    /// From the first byte of an admin request to its last, and between two of them.
+    var adminRequestTimeout: Nanoseconds
+    var adminIdleTimeout: Nanoseconds
     package var asyncRequests: UInt32
     package var outstandingByteCountMax: Int
     package var payloadByteCountMax: Int
@@ -72,7 +81,7 @@ package struct Limits: Sendable {
     var recordByteCountLimit: Int
 
     package init(_ configuration: ServerConfiguration) {
-        connections = configuration.maxConnections
+        connections = configuration.maxConnections + Limits.adminConnectionsMax
         firstByteTimeout = Timeout(configuration.firstByteTimeout)
         handshakeTimeout = Timeout(configuration.handshakeTimeout)
         handshakesAtOnce = configuration.handshakesAtOncePerShard
@@ -83,6 +92,8 @@ package struct Limits: Sendable {
             perSecond: configuration.controlRateMax, burst: Limits.controlBurstSeconds * configuration.controlRateMax)
         idleTimeout = configuration.idleTimeout.map { Timeout($0) }
         heartbeatInterval = configuration.heartbeatInterval.map { Timeout($0) }
+        adminRequestTimeout = Nanoseconds(configuration.admin.requestTimeout)
+        adminIdleTimeout = Nanoseconds(configuration.admin.idleTimeout)
         asyncRequests = UInt32(configuration.backpressureLimit)
         outstandingByteCountMax = configuration.outstandingByteCountMax
         recordByteCountLimit = outstandingByteCountMax + PacketFormat.payloadByteCountMax + (1 << 20)
@@ -91,8 +102,6 @@ package struct Limits: Sendable {
         memoryHighWater = configuration.memoryBudgetPerShard / 8 * 7
     }
 
-    /// Listeners at once, those that were removed and still have connections among them.
-    package static let listenersMax = 64
     /// Slots are reserved for so many times the connections that are configured, so that a reload may allow more. One
     /// that is never used costs address space only.
     static let connectionsReserve = 4
@@ -112,7 +121,8 @@ package struct Limits: Sendable {
     /// Descriptors that are no connections.
     static func descriptorsBesides(listeners: Int, shards: Int) -> Int {
         let perShard = 2 * listeners + 2  // its listening sockets and the server's own copies, its ring, its eventfd
-        let others = 32  // standard streams, the program's own files, a connection that is refused
+        // Standard streams, the program's own files, a connection that is refused; and admin connections.
+        let others = 32 + adminConnectionsMax
         return shards * perShard + others
     }
 

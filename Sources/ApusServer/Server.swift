@@ -68,6 +68,7 @@ public struct Server: Sendable {
             throw .hostNotFit(error.description)
         }
         let (shared, inboxes) = try openShared(configuration)
+        shared.vitals.directory.replace(with: table.records)
         let threads = try startShards(configuration, table, shared, inboxes, tier, connectionsReserved: reserved)
         let live = LiveConfiguration(configuration, table, connectionsReserved: reserved, shared)
         do throws(SystemError) {
@@ -107,13 +108,15 @@ public struct Server: Sendable {
         var threads: [ThreadHandle] = []
         var starts: [ShardStart] = []
         var acceptors: [[ShardListener]] = []
+        let desk = AdminDesk(shared, configuration.admin, inboxes)
         do throws(SystemError) {
             acceptors = try table.handOut(to: configuration.shards)
             ListenerTable.count(acceptors, in: shared)
             for index in 0..<configuration.shards {
                 var settings = ShardSettings(
                     configuration, dispatcher, index: UInt8(index), shared: shared, inbox: inboxes[index])
-                settings.limits.connections = connectionsReserved
+                settings.limits.connections = connectionsReserved + Limits.adminConnectionsMax
+                settings.admin = desk
                 let start = ShardStart(settings, acceptors[index], tier)
                 starts.append(start)
                 threads.append(try LoopThread.start(name: "apus-shard-\(index)") { start.runShard() })
@@ -154,6 +157,7 @@ private final class ShardStart: Sendable {
         do {
             let ring = try Ring(tier: tier, allowing: .serving)
             settings.shared.entries[Int(settings.index)].ring.store(ring.descriptor.number, ordering: .releasing)
+            settings.shared.entries[Int(settings.index)].thread.store(threadNumber(), ordering: .relaxed)
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)
             if go.wait() { shard.run() }

@@ -44,6 +44,8 @@ public enum SessionKind: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case message
     /// NPRO packets with an opaque payload, answered by the raw packet handler.
     case packet
+    /// HTTP requests of operators and their tools (docs/admin.md).
+    case admin
 }
 
 /// What happens to a message for which nothing is registered. The protocol has no error message (NPRO §6.1).
@@ -100,6 +102,8 @@ public struct ServerConfiguration: Sendable {
     public var systemAliases = false
     /// How long `shutdown` waits for peers to finish.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// For listeners that speak `admin`.
+    public var admin = AdminSettings()
     /// The kernel that rings pretend to run on; nil: what the environment says.
     package var ringTier: RingTier?
 
@@ -116,7 +120,7 @@ public struct ServerConfiguration: Sendable {
 
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] {
-        listenerProblems + countProblems + durationProblems + addressLimits.problems()
+        listenerProblems + countProblems + durationProblems + addressLimits.problems() + admin.problems()
     }
 
     private var listenerProblems: [String] {
@@ -134,6 +138,9 @@ public struct ServerConfiguration: Sendable {
             }
             let others = listener.security.problems() + listener.socketProblems
             problems += others.map { "listener \(listener.name): \($0)" }
+            if case .handshake = listener.security, listener.session == .admin {
+                problems.append("listener \(listener.name): admin is spoken over none or tls, not over a handshake")
+            }
         }
         return problems
     }

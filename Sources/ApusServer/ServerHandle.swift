@@ -28,11 +28,14 @@ public final class ServerHandle: Sendable {
     let live: LiveState
     let shared: SharedState
     let inboxes: [Inbox<ShardEvent>]
+    /// As the server started with it.
+    private let admin: AdminSettings
     private let ended: Ending
 
     init(
         _ live: LiveConfiguration, _ shared: SharedState, _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
     ) throws(SystemError) {
+        admin = live.configuration.admin
         let live = LiveState(live)
         self.live = live
         self.shared = shared
@@ -105,11 +108,26 @@ public final class ServerHandle: Sendable {
         try live.value.withLock { live throws(ServerError) in
             let slot = try live.replaceTLS(material, of: listener)
             inboxes.forEach { _ = $0.post(.replaceTLS(listener: slot, material)) }
+            shared.vitals.directory.replaceValidity(material.validity, of: listener)
         }
     }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.
     public var metrics: ServerMetrics { ServerMetrics(shared) }
+
+    /// Whether it lives and may be sent work. Reading stops no loop.
+    public var health: ServerHealth { shared.health(stallLimit: admin.stallLimit) }
+
+    /// Every metric with its name, as `/metrics` shows them. Reading stops no loop.
+    public var metricFamilies: [MetricFamily] {
+        ServerReport(shared, admin).families + (admin.moreFamilies?() ?? [])
+    }
+
+    /// Say that the server is not to be sent work any more, before it stops taking it; nil takes that back.
+    public func withdrawReadiness(_ reason: String?) { shared.vitals.unreadyReason = reason }
+
+    /// Count a reload of what this server was configured from, whether it came as far as the server or not.
+    public func countReload(isApplied: Bool) { shared.vitals.countReload(isApplied: isApplied) }
 }
 
 /// The end of a server: told once, heard by any number of threads and tasks.

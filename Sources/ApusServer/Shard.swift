@@ -43,6 +43,8 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     var isForced = false
     /// The process stood still, and before this time nobody is called late: what came meanwhile is yet to be read.
     private var lateUntil: Instant?
+    /// A drain is over but for admin connections, which end too.
+    var isAdminEnded = false
 
     package init(
         io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
@@ -80,10 +82,14 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
 
     package mutating func turn() {
         let due = max(timers.earliest, lateUntil ?? timers.earliest)
-        io.submitAndWait(until: state.pointee.sleepLimit(due))
+        let bedtime = io.now
+        let wakeTime = min(state.pointee.sleepLimit(due), bedtime + io.longestWait)
+        io.submitAndWait(until: wakeTime)
         state.pointee.wakeUp()
         let now = io.now
         state.pointee.now = now
+        state.pointee.counters.lastTurn.set(now.nanoseconds)
+        if wakeTime > bedtime, now >= wakeTime { state.pointee.counters.wakeDelays.add(now - wakeTime) }
         var completionCount: UInt64 = 0
         while let completion = io.next() {
             complete(completion)
@@ -94,8 +100,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             while let timer = timers.popExpired(at: now) { expire(timer) }
         }
         flush()
-        state.pointee.counters.turns.add()
-        state.pointee.counters.completions.add(completionCount)
+        state.pointee.counters.freeBuffers.set(UInt64(io.freeBufferCount))
+        state.pointee.counters.completionQueueOverflows.set(UInt64(io.overflowCount))
+        io.refreshNow()
+        state.pointee.countTurn(until: io.now, completions: completionCount)
     }
 
     /// Whether this turn comes so late that the process must have been stopped. Believed once, so that a shard whose
@@ -130,6 +138,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
     private mutating func flush() {
         while let slot = state.pointee.popTouched() { settle(slot) }
+        if state.pointee.isDraining {
+            settleAdminDrain()
+            while let slot = state.pointee.popTouched() { settle(slot) }
+        }
         if isListenerTouched { settleListeners() }
         ringDoorbells()
     }

@@ -22,7 +22,8 @@ extension Shard where IO: ~Copyable {
         // In this order: listeners are handed on before the end begins.
         let isEnding = state.pointee.isDraining || state.pointee.shared.isEnding
         let isLeaving = listeners[index].isLeaving || state.pointee.shared.areListenersHandedOn
-        if isStopping || (isEnding && !isLeaving) { return refuse(descriptor, .draining) }
+        let stays = isLeaving || staysInDrain(index)
+        if isStopping || (isEnding && !stays) { return refuse(descriptor, .draining) }
         switch admitAddress(of: descriptor) {
         // When the server ends, others may have ended already.
         case .success(let place): admit(descriptor, place, index, mayShareOut: !isEnding)
@@ -34,15 +35,16 @@ extension Shard where IO: ~Copyable {
         _ descriptor: Descriptor, _ hostPlace: HostPlace, _ index: Int, mayShareOut: Bool
     ) {
         let listener = listeners[index].listener
-        guard state.pointee.shared.admit(listener: listener) else {
+        let place = Admission(listener: listener, session: state.pointee.sessions[Int(listener)], host: hostPlace)
+        guard state.pointee.shared.admit(place) else {
             state.pointee.shared.hosts.release(hostPlace)
             return refuse(descriptor, .connectionLimit)
         }
         let isShared = listeners[index].sharesOut && mayShareOut
         let target = isShared ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
-        if target == state.pointee.index { return open(descriptor, hostPlace, listener: listener) }
-        state.pointee.hand(descriptor, hostPlace, listener: listener, to: target)
+        if target == state.pointee.index { return open(descriptor, place) }
+        state.pointee.hand(descriptor, place, to: target)
     }
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
@@ -51,30 +53,30 @@ extension Shard where IO: ~Copyable {
     }
 
     /// A connection that was counted as this shard's begins.
-    mutating func open(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8) {
+    mutating func open(_ descriptor: Descriptor, _ admission: Admission) {
         guard !isStopping, let place = state.pointee.slab.allocate() else {
-            giveUpPlace(hostPlace, listener)
+            giveUpPlace(admission)
             return refuse(descriptor, isStopping ? .draining : .connectionLimit)
         }
         var connection = Connection(
-            descriptor, generation: place.generation, listener: listener,
-            session: state.pointee.sessions[Int(listener)], hostPlace: hostPlace,
-            payloadByteCountMax: state.pointee.limits.payloadByteCountMax, at: state.pointee.now)
+            descriptor, generation: place.generation, listener: admission.listener, session: admission.session,
+            hostPlace: admission.host, payloadByteCountMax: state.pointee.limits.payloadByteCountMax,
+            at: state.pointee.now)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
-            giveUpPlace(hostPlace, listener)
+            giveUpPlace(admission)
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
         state.pointee.counters.accepted.add()
+        state.pointee.counters.listeners[admission.listener].pointee.accepted.add()
         state.pointee.touch(place.slot)
         scheduleTimer(place.slot, state.pointee.slab[place.slot])
     }
 
     /// One connection less in the counts that limit them.
-    func giveUpPlace(_ hostPlace: HostPlace, _ listener: UInt8) {
-        state.pointee.shared.hosts.release(hostPlace)
-        state.pointee.shared.release(listener: listener)
+    func giveUpPlace(_ admission: Admission) {
+        state.pointee.shared.release(admission)
         state.pointee.shared.entries[Int(state.pointee.index)].open.subtract(1, ordering: .relaxed)
     }
 
@@ -106,7 +108,8 @@ extension Shard where IO: ~Copyable {
     /// An accept that ended starts again, unless it waits for descriptors; a listener that is no longer wanted closes.
     private mutating func settleListener(_ index: Int) {
         guard !listeners[index].isAccepting, !listeners[index].isClosed else { return }
-        if isStopping || state.pointee.isDraining || listeners[index].isLeaving {
+        let isEnding = isStopping || state.pointee.isDraining && !staysInDrain(index)
+        if isEnding || listeners[index].isLeaving {
             closeListener(index)
         } else if state.pointee.now >= listeners[index].pausedUntil, !io.plants(.lostAcceptRearm) {
             accept(index)
@@ -124,7 +127,7 @@ extension Shard where IO: ~Copyable {
     /// Stop accepting; `settleListener` closes each listener once the kernel has let go of its accept.
     mutating func stopAccepting() {
         isListenerTouched = true
-        for index in listeners.indices { stopAccepting(index) }
+        for index in listeners.indices where !staysInDrain(index) { stopAccepting(index) }
     }
 
     private mutating func stopAccepting(_ index: Int) {

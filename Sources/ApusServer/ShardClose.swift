@@ -73,11 +73,15 @@ extension Shard where IO: ~Copyable {
 
     mutating func free(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         state.pointee.counters.count(connection.pointee.reason)
+        state.pointee.counters.listeners[connection.pointee.listener].pointee.closed.add()
+        let session = connection.pointee.session
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         let listener = connection.pointee.listener
         let hostPlace = io.plants(.leakedHostPlace) ? .none : connection.pointee.hostPlace
         state.pointee.slab.free(slot)
-        if !io.plants(.leakedConnectionCount) { giveUpPlace(hostPlace, listener) }
+        if !io.plants(.leakedConnectionCount) {
+            giveUpPlace(Admission(listener: listener, session: session, host: hostPlace))
+        }
     }
 }

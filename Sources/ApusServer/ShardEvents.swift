@@ -47,6 +47,8 @@ extension Shard where IO: ~Copyable {
         case .reload(let reload): take(reload)
         case .accept(let added): add(added)
         case .releaseListeners: leave(.all)
+        case .adminReply(let token, let sequence, let response): answered(token, sequence: sequence, response)
+        case .survey(let survey, let first): surveyConnections(survey, from: first)
         case .drain(let timeout, let window): drain(timeout, over: window)
         case .stop: stop()
         }
@@ -107,6 +109,7 @@ extension Shard where IO: ~Copyable {
         guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else {
             return state.pointee.counters.count(DropReason.replyForGoneConnection)
         }
+        if connection.pointee.session == .admin { return writeResponse(packet, slot, connection) }
         guard connection.pointee.mayCarry(packetByteCount: packet.count) else {
             let token = ConnectionToken(
                 shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
@@ -205,7 +208,8 @@ extension Shard where IO: ~Copyable {
         isForced = true
         forEachConnection { shard, slot, connection in
             guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
-            shard.state.pointee.shared.countForced()
+            // Admin connections wait for the others; cutting them off takes no service from anybody.
+            if connection.pointee.session != .admin { shard.state.pointee.shared.countForced() }
             // Replies that are still being made off the loop come too late.
             shard.dropAsyncReplies(slot, connection)
             connection.pointee.asyncAnswered = connection.pointee.asyncRequested
@@ -222,7 +226,7 @@ extension Shard where IO: ~Copyable {
         forEachConnection { shard, slot, connection in
             // What is still finishing after a drain's deadline was counted there.
             let isCut = connection.pointee.phase == .open || (connection.pointee.phase == .finishing && !shard.isForced)
-            if isCut { shard.state.pointee.shared.countForced() }
+            if isCut, connection.pointee.session != .admin { shard.state.pointee.shared.countForced() }
             shard.abort(slot, connection, .stopped)
         }
     }

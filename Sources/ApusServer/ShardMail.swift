@@ -6,8 +6,8 @@ import ApusWire
 
 /// What shards tell one another on the control lane, which never drops.
 enum MailKind: UInt8 {
-    /// A connection that this shard accepted for that one. First word: where its address is counted, above the
-    /// listener's 8 bits; second: the reload it knows of the listener by.
+    /// A connection that this shard accepted for that one. First word: its admission; second: the reload it knows of
+    /// the listener by.
     case connection = 1
 }
 
@@ -15,23 +15,20 @@ extension ShardState {
     private var hasPeers: Bool { shardCount > 1 }
 
     /// A connection begins on another shard. Its place there is counted already.
-    mutating func hand(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8, to target: UInt8) {
+    mutating func hand(_ descriptor: Descriptor, _ admission: Admission, to target: UInt8) {
         let message = ControlMessage(
             kind: MailKind.connection.rawValue, descriptor: descriptor,
-            first: UInt64(hostPlace.bits) << 8 | UInt64(listener), second: epoch)
+            first: admission.bits, second: epoch)
         // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
-            return refuseHanded(descriptor, hostPlace, listener, target)
+            return refuseHanded(descriptor, admission, target)
         }
         doorbells.insert(target)
     }
 
-    private func refuseHanded(
-        _ descriptor: Descriptor, _ hostPlace: HostPlace, _ listener: UInt8, _ target: UInt8
-    ) {
+    private func refuseHanded(_ descriptor: Descriptor, _ admission: Admission, _ target: UInt8) {
         counters.count(RefusalReason.laneFull)
-        shared.hosts.release(hostPlace)
-        shared.release(listener: listener)
+        shared.release(admission)
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
     }
@@ -80,8 +77,7 @@ extension ShardState {
 
 extension ControlMessage {
     /// Of a connection that was handed over.
-    fileprivate var hostPlace: HostPlace { HostPlace(bits: UInt32(truncatingIfNeeded: first >> 8)) }
-    fileprivate var listener: UInt8 { UInt8(truncatingIfNeeded: first) }
+    fileprivate var admission: Admission { Admission(bits: first) }
 }
 
 extension SharedState {
@@ -95,8 +91,7 @@ extension SharedState {
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
-                        hosts.release(message.hostPlace)
-                        release(listener: message.listener)
+                        release(message.admission)
                     }
                     outbox.flushPending()
                 } while !inbox.isEmpty
@@ -126,7 +121,7 @@ extension Shard where IO: ~Copyable {
             // The sender knows of the listener by a reload that waits in our inbox: it was in every inbox before anyone
             // accepted there.
             if message.second > state.pointee.epoch { takeEvents() }
-            open(message.descriptor, message.hostPlace, listener: message.listener)
+            open(message.descriptor, message.admission)
         case nil: preconditionFailure("no shard sends such mail")
         }
     }

@@ -34,6 +34,9 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
+        state.pointee.counters.listeners[connection.pointee.listener].pointee.bytesReceived.add(UInt64(bytes.count))
+        // 2^64 bytes do not come.
+        connection.pointee.receivedByteCount &+= UInt64(bytes.count)
         connection.pointee.lastReceived = state.pointee.now
         if !connection.pointee.isHeard {
             connection.pointee.isHeard = true
@@ -52,6 +55,9 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         if connection.pointee.isPaused { return keep(UnsafeRawBufferPointer(bytes), connection, slot) }
+        if connection.pointee.session == .admin {
+            return receiveRequests(UnsafeRawBufferPointer(bytes), slot, connection)
+        }
         let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
         guard rest.count > 0, connection.pointee.phase == .open else { return }
         let consumed = connection.pointee.isPaused ? 0 : answer(rest, slot, connection)
@@ -81,7 +87,7 @@ extension Shard where IO: ~Copyable {
     }
 
     /// Answer what was kept.
-    private mutating func answerInbound(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+    mutating func answerInbound(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         let consumed = answer(connection.pointee.inbound.bytes, slot, connection)
         connection.pointee.inbound.consume(consumed, pool: &state.pointee.pool)
     }
@@ -121,6 +127,7 @@ extension Shard where IO: ~Copyable {
             return switch connection.pointee.session {
             case .message: MessageSession.answer(span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(span, of: slot, connection, in: state)
+            case .admin: AdminSession.answer(span, of: slot, connection, in: state)
             }
         case .handshake(let handshake):
             return HandshakeSession.answer(span, with: handshake, connection, in: state)

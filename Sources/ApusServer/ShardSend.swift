@@ -19,7 +19,12 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        if state.pointee.isDraining { tellToLeave(slot, connection) }
+        if state.pointee.isDraining {
+            tellToLeave(slot, connection)
+            leaveAdmin(slot, connection)
+            // Touched again, so it is settled as what it has become.
+            if connection.pointee.phase != .open { return }
+        }
         seal(slot, connection)
         // Sealing may have found no buffer.
         guard connection.pointee.phase != .closing else { return }
@@ -87,6 +92,9 @@ extension Shard where IO: ~Copyable {
     private mutating func take(_ byteCount: Int, _ connection: UnsafeMutablePointer<Connection>) {
         let isShort = connection.pointee.outbound.sent(byteCount, pool: &state.pointee.pool)
         state.pointee.counters.bytesSent.add(UInt64(byteCount))
+        state.pointee.counters.listeners[connection.pointee.listener].pointee.bytesSent.add(UInt64(byteCount))
+        // 2^64 bytes do not leave.
+        connection.pointee.sentByteCount &+= UInt64(byteCount)
         state.pointee.counters.sends.add()
         // A peer that takes bytes while more wait is alive, though it may have nothing to say until it has them all.
         if !connection.pointee.outbound.isEmpty { connection.pointee.lastReceived = state.pointee.now }

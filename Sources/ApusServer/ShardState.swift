@@ -19,6 +19,8 @@ package struct ShardSettings: Sendable {
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
+    /// Answers admin requests; needed where a listener speaks them.
+    package var admin: AdminDesk?
 
     package init(
         _ configuration: ServerConfiguration, _ dispatcher: Dispatcher, index: UInt8, shared: SharedState,
@@ -46,6 +48,7 @@ package struct ShardState: ~Copyable {
     package let shared: SharedState
     let shardCount: Int
     package let inbox: Inbox<ShardEvent>
+    let admin: AdminDesk?
     package var slab: Slab
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
@@ -76,6 +79,8 @@ package struct ShardState: ~Copyable {
     package var isDraining = false
     /// While a drain is paced: connections in slots below may be told to leave.
     var leavingSlotCount = UInt32.max
+    /// Messages that came in this turn.
+    var messageCount: UInt64 = 0
     /// Asynchronous requests under way, also of connections that are gone, and the bytes they hold.
     private(set) var asyncCount = 0
     private var asyncByteCount = 0
@@ -101,6 +106,7 @@ package struct ShardState: ~Copyable {
         shared = settings.shared
         shardCount = settings.shared.entries.count
         inbox = settings.inbox
+        admin = settings.admin
         slab = Slab(capacity: settings.limits.connections)
         routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))
         unknownCommand = settings.unknownCommand
@@ -142,6 +148,8 @@ extension ShardState {
         replay = reload.replay
         for change in reload.changes {
             let slot = Int(change.slot)
+            // No connection refers to the one before any more.
+            if listenerNames[slot] != change.name { counters.listeners[change.slot].pointee.reset() }
             listenerNames[slot] = change.name
             sessions[slot] = change.session
             change.security?.replace(guards + slot)
@@ -169,6 +177,28 @@ extension ShardState {
         guard touchedCount > 0 else { return nil }
         touchedCount -= 1
         return touched[touchedCount]
+    }
+}
+
+// MARK: Counting
+
+extension ShardState {
+    @inline(__always)
+    mutating func count(messages: UInt64, of listener: UInt8) {
+        // Far from its end within a turn.
+        messageCount &+= messages
+        counters.packetsReceived.add(messages)
+        counters.listeners[listener].pointee.messages.add(messages)
+    }
+
+    /// The end of a turn: one reading of the clock says how long it and its messages took.
+    mutating func countTurn(until end: Instant, completions: UInt64) {
+        counters.turns.add()
+        counters.completions.add(completions)
+        let duration = end - now
+        counters.turnDurations.add(duration)
+        if messageCount > 0 { counters.serviceTimes.add(duration, count: messageCount) }
+        messageCount = 0
     }
 }
 

@@ -34,7 +34,13 @@ extension Shard where IO: ~Copyable {
         if let reason = overdue(connection) {
             // An idle peer is told with a FIN; one that lingers after that has had its time.
             let isTold = reason == .idleTimeout && connection.pointee.phase == .open
-            if isTold { finish(slot, connection, reason) } else { abort(slot, connection, reason) }
+            if reason == .requestTimeout, connection.pointee.phase == .open {
+                timeOutRequest(slot, connection)
+            } else if isTold {
+                finish(slot, connection, reason)
+            } else {
+                abort(slot, connection, reason)
+            }
         } else if isHeartbeatDue(connection) {
             ping(slot, connection)
         }
@@ -73,10 +79,12 @@ extension Shard where IO: ~Copyable {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
+        if connection.pointee.session == .admin {
+            return connection.pointee.isPaused || connection.pointee.sending ? nil : overdueAdmin(connection)
+        }
         if now >= restDue(connection) { return .slowRequest }
-        if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
-        if connection.pointee.sending { return nil }
+        if connection.pointee.isPaused || connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
         guard let idle = limits.idleTimeout, connection.pointee.isQuiet else { return nil }
         return now >= idle.deadline(from: connection.pointee.lastMessage) ? .idleTimeout : nil
@@ -115,6 +123,7 @@ extension Shard where IO: ~Copyable {
 
     /// Of a connection that may speak.
     private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+        if connection.pointee.session == .admin { return nextDueAdmin(connection) }
         let (limits, now) = (state.pointee.limits, state.pointee.now)
         var due = restDue(connection)
         func consider(_ instant: Instant) { due = min(due, instant) }

@@ -12,6 +12,8 @@ package final class ShardEntry: Sendable {
     package let open = Atomic<Int>(0)
     /// The descriptor of its ring, for doorbells; set before any shard runs.
     package let ring = Atomic<Int32>(-1)
+    /// The kernel's number of its thread; 0 before it runs.
+    package let thread = Atomic<Int32>(0)
 }
 
 package final class SharedState: Sendable {
@@ -21,6 +23,7 @@ package final class SharedState: Sendable {
     private let connectionLimit: Atomic<Int>
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
+    package let vitals = ServerVitals()
     /// What each address has.
     package let hosts: HostTable
     /// What refers to each listener slot: its acceptors, and connections from the moment they are admitted.
@@ -70,20 +73,24 @@ package final class SharedState: Sendable {
     package func handOnListeners() { handedOn.store(true, ordering: .releasing) }
     var areListenersHandedOn: Bool { handedOn.load(ordering: .acquiring) }
 
-    /// One more connection, of this listener; false when the process has all it may have.
-    func admit(listener: UInt8) -> Bool {
-        if connections.add(1, ordering: .relaxed).newValue <= connectionsMax {
-            listenerUses.add(to: listener)
-            return true
-        }
+    /// One more connection; false when the process has all it may have. Admin connections have places of their own.
+    func admit(_ admission: Admission) -> Bool {
+        guard admission.session == .admin ? vitals.admitAdmin() : admitConnection() else { return false }
+        listenerUses.add(to: admission.listener)
+        return true
+    }
+
+    private func admitConnection() -> Bool {
+        if connections.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
         connections.subtract(1, ordering: .relaxed)
         return false
     }
 
-    /// One connection less, of this listener.
-    func release(listener: UInt8) {
-        connections.subtract(1, ordering: .relaxed)
-        listenerUses.remove(from: listener)
+    /// One connection less; its address too has one less.
+    func release(_ admission: Admission) {
+        hosts.release(admission.host)
+        if admission.session == .admin { vitals.releaseAdmin() } else { connections.subtract(1, ordering: .relaxed) }
+        listenerUses.remove(from: admission.listener)
     }
 
     /// One more push may wait; false when too many do.

@@ -22,6 +22,8 @@ func serverConfiguration(from configuration: Configuration) throws(Configuration
     var server = ServerConfiguration(listeners: listeners)
     server.takeLimits(from: configuration)
     server.takeTimes(from: configuration)
+    server.takeDefences(DefenceSettings(from: configuration))
+    server.takeAdmin(AdminLimits(from: configuration))
     server.unknownCommand = UnknownCommand(rawValue: configuration[ServerKeys.unknownCommand]) ?? .silence
     server.systemAliases = configuration[ServerKeys.systemAliases]
     // Its own rules come last: bounds that depend on one another.
@@ -52,24 +54,44 @@ extension ServerConfiguration {
     }
 }
 
+extension ServerConfiguration {
+    fileprivate mutating func takeDefences(_ settings: DefenceSettings) {
+        slowPeerGrace = settings.slowPeerGrace
+        peerByteRateMin = settings.peerByteRateMin
+        controlRateMax = settings.controlRateMax
+        addressLimits.connectionsMax = settings.connectionsMax
+        addressLimits.connectionsPerSecondMax = settings.connectionsPerSecondMax
+        addressLimits.connectionBurstMax = settings.connectionBurstMax
+        addressLimits.trustedNetworks = settings.trustedNetworks
+        addressLimits.isLoopbackTrusted = settings.isLoopbackTrusted
+    }
+
+    fileprivate mutating func takeAdmin(_ limits: AdminLimits) {
+        admin.allowedHosts = limits.allowedHosts
+        admin.requestTimeout = limits.requestTimeout
+        admin.idleTimeout = limits.idleTimeout
+        admin.stallLimit = limits.stallLimit
+        admin.version = Version.number
+    }
+}
+
 // MARK: Listeners
 
 private func listenerConfiguration(from listener: Listener) throws(ConfigurationError) -> ListenerConfiguration {
-    guard let session = sessionKind(of: listener) else {
-        let reason = "this build does not speak \(listener.speaks.rawValue): use packet"
-        throw ConfigurationError([
-            Problem(.error, listener.origin, "listener \(listener.name): protocol", reason)
-        ])
-    }
-    return ListenerConfiguration(
-        name: listener.name, address: listener.address, session: session, security: try security(of: listener))
+    var result = ListenerConfiguration(
+        name: listener.name, address: listener.address, session: sessionKind(of: listener),
+        security: try security(of: listener))
+    let sockets = SocketSettings(from: listener)
+    result.sendBufferByteCount = sockets.sendBufferByteCount
+    result.notSentByteCountMax = sockets.notSentByteCountMax
+    result.userTimeout = sockets.userTimeout
+    return result
 }
 
-/// Nil for what the server has no session for.
-private func sessionKind(of listener: Listener) -> SessionKind? {
+private func sessionKind(of listener: Listener) -> SessionKind {
     switch listener.speaks {
     case .packet: listener[ListenerKeys.session] == "packet" ? .packet : .message
-    case .admin: nil
+    case .admin: .admin
     }
 }
 

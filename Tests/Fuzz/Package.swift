@@ -35,6 +35,12 @@ let package = Package(
             linkerSettings: linking
         ),
         .executableTarget(
+            name: "FuzzHttp",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
             name: "FuzzDecompress",
             dependencies: ["ApusCompression", "FuzzSupport"],
             swiftSettings: settings,

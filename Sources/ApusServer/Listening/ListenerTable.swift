@@ -43,6 +43,11 @@ struct ListenerTable: Sendable {
     /// `HOST:PORT`, the port as bound, or `unix:PATH`, in the order of the configuration.
     var addresses: [String] { entries.map(\.sockets.address.description) }
 
+    /// What observers are told of them.
+    var records: [ListenerRecord] {
+        entries.map { ListenerRecord($0.configuration, address: $0.sockets.address.description, place: $0.slot) }
+    }
+
     func entry(named name: String) -> Entry? { entries.first { $0.configuration.name == name } }
 
     mutating func shareAll() {

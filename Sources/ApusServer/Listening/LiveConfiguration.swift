@@ -171,6 +171,7 @@ extension LiveConfiguration {
         shared.limitConnections(to: prepared.configuration.maxConnections)
         configuration = prepared.configuration
         table = ListenerTable(entries: prepared.entries)
+        shared.vitals.directory.replace(with: table.records)
         epoch += 1
         if let order = prepared.orders.first, configuration.isHandshakeSpoken { replay = order.replay }
         for entry in prepared.left where prepared.given.contains(entry.slot) { entry.sockets.closeSockets() }

@@ -45,7 +45,7 @@ package enum MessageSession {
         guard run.packetCount > 0, state.pointee.append(packets: bytes.extracting(0..<run.byteCount), to: connection)
         else { return 0 }
         connection.pointee.lastMessage = state.pointee.now
-        state.pointee.counters.packetsReceived.add(run.packetCount)
+        state.pointee.count(messages: run.packetCount, of: connection.pointee.listener)
         return run.byteCount
     }
 

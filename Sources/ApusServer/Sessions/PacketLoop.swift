@@ -14,7 +14,7 @@ enum PacketLoop {
     ) -> SessionProgress {
         var offset = start
         var packetCount: UInt64 = 0
-        defer { state.pointee.counters.packetsReceived.add(packetCount) }
+        defer { state.pointee.count(messages: packetCount, of: connection.pointee.listener) }
         while true {
             switch decoder.step(bytes, at: offset) {
             case .incomplete(let byteCountNeeded):

@@ -39,6 +39,8 @@ enum SealedSession {
             switch connection.pointee.session {
             case .message: MessageSession.answer(payload: span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(payload: span, of: slot, connection, in: state)
+            // Does not come: the configuration refuses it.
+            case .admin: Verdict.finish(.malformedMessage)
             }
         if case .pause = verdict { sealed.pointee.isFrontOpened = true }
         return verdict

@@ -68,7 +68,7 @@ extension Simulation {
         case .slowConsumer: isSlow(client)
         // The model's connections are plain, and short of words.
         case .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered,
-            .sealReplayed, .sealReflected, .decompression:
+            .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout:
             false
         }
     }
@@ -159,7 +159,7 @@ extension Simulation {
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
             .slowRequest, .slowConsumer, .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake,
-            .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression:
+            .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout:
             return false
         }
     }

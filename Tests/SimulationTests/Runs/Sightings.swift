@@ -44,7 +44,7 @@ extension Sightings {
     /// The model's connections are plain; protected ones are tested on the real kernel.
     private static let elsewhere: [CloseReason] = [
         .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-        .sealReflected, .decompression, .controlFlood,
+        .sealReflected, .decompression, .controlFlood, .badRequest, .requestTimeout,
     ]
 }
 

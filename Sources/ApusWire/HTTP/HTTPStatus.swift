@@ -1,0 +1,43 @@
+// The status codes that are sent, with their reason phrases (RFC 9110 §15).
+
+public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
+    case ok = 200
+    case accepted = 202
+    case badRequest = 400
+    case forbidden = 403
+    case notFound = 404
+    case methodNotAllowed = 405
+    case requestTimeout = 408
+    case contentTooLarge = 413
+    case targetTooLong = 414
+    case expectationFailed = 417
+    case misdirectedRequest = 421
+    case unprocessableContent = 422
+    case fieldsTooLarge = 431
+    case serverError = 500
+    case notImplemented = 501
+    case serviceUnavailable = 503
+    case versionNotSupported = 505
+
+    public var phrase: StaticString {
+        switch self {
+        case .ok: "OK"
+        case .accepted: "Accepted"
+        case .badRequest: "Bad Request"
+        case .forbidden: "Forbidden"
+        case .notFound: "Not Found"
+        case .methodNotAllowed: "Method Not Allowed"
+        case .requestTimeout: "Request Timeout"
+        case .contentTooLarge: "Content Too Large"
+        case .targetTooLong: "URI Too Long"
+        case .expectationFailed: "Expectation Failed"
+        case .misdirectedRequest: "Misdirected Request"
+        case .unprocessableContent: "Unprocessable Content"
+        case .fieldsTooLarge: "Request Header Fields Too Large"
+        case .serverError: "Internal Server Error"
+        case .notImplemented: "Not Implemented"
+        case .serviceUnavailable: "Service Unavailable"
+        case .versionNotSupported: "HTTP Version Not Supported"
+        }
+    }
+}
