@@ -127,7 +127,7 @@ private func textFile(_ path: String) throws(ProcessUnreadable) -> String {
 }
 
 /// The whole of a file; nil when it cannot be opened or read.
-private func readable(_ path: String) -> String? {
+func readable(_ path: String) -> String? {
     guard let file = unsafe fopen(path, "re") else { return nil }
     defer { unsafe fclose(file) }
     var bytes: [UInt8] = []

@@ -155,6 +155,8 @@ extension Ring {
         unsafe curing_prepare_doorbell(entry(), target.number, delivered.bits, token.bits)
     }
 
+    public func acceptNow(on listener: Descriptor) -> Descriptor? { acceptWaiting(on: listener) }
+
     public func closeNow(_ descriptor: Descriptor) {
         // Its result says nothing we could act on: Linux frees the number whatever it returns.
         _ = Glibc.close(descriptor.number)

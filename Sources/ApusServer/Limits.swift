@@ -34,6 +34,8 @@ package struct Limits: Sendable {
     }
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
+    /// Connections accepted from a socket's queue when it is left; no queue of ours is longer.
+    static let acceptRestMax = 4096
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond
     /// Silent heartbeat intervals after which a peer counts as dead (NPRO §6.1).
@@ -80,6 +82,12 @@ package struct Limits: Sendable {
     /// Slots are reserved for so many times the connections that are configured, so that a reload may allow more. One
     /// that is never used costs address space only.
     static let connectionsReserve = 4
+
+    /// What one slot reserves in its shard: the connection, its generation, its places in two lists, its timer.
+    static var slotByteCount: Int {
+        MemoryLayout<Connection>.stride + MemoryLayout<Bool>.stride + 3 * MemoryLayout<UInt32>.stride
+            + TimerWheel.timerByteCount
+    }
 
     /// The connections a process can hold: what was asked for, as far as its descriptors reach.
     /// - Parameter descriptors: the process's limit (nofile).

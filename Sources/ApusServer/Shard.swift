@@ -111,8 +111,9 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
 
     /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
     private mutating func flush() {
-        while let slot = state.pointee.popTouched() { settle(slot) }
+        // First: a listener that closes may still bring connections.
         if isListenerTouched { settleListeners() }
+        while let slot = state.pointee.popTouched() { settle(slot) }
         ringDoorbells()
     }
 

@@ -34,6 +34,8 @@ package final class SharedState: Sendable {
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
+    /// Somebody else accepts on the same sockets, so what shards here still accept is served whatever comes next.
+    private let givenAway = Atomic<Bool>(false)
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
@@ -56,6 +58,9 @@ package final class SharedState: Sendable {
 
     /// True the first time.
     func beginEnd() -> Bool { !ending.exchange(true, ordering: .relaxed) }
+
+    func giveAway() { givenAway.store(true, ordering: .relaxed) }
+    var isGivenAway: Bool { givenAway.load(ordering: .relaxed) }
 
     /// The server drains or stops: shards end one after the other.
     var isEnding: Bool { ending.load(ordering: .relaxed) }
