@@ -3,6 +3,7 @@
 import ApusReactor
 import ApusServer
 import ApusWire
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -50,6 +51,9 @@ extension RunningServer {
     func address(_ index: Int) -> String { handle.boundAddresses[index] }
 }
 
+/// Between two rounds of one thread: other tests want the processor too.
+private let pauseMicroseconds: UInt32 = 1_000
+
 /// Connections that ask and are answered, one question each at a time, until they are told to stop.
 final class SteadyTalk: Sendable {
     private let isOver: Shared
@@ -75,6 +79,7 @@ final class SteadyTalk: Sendable {
                     }
                     shared.answerCount.add(mine.count, ordering: .relaxed)
                     round += 1
+                    usleep(pauseMicroseconds)
                 }
                 return round * mine.count
             }
@@ -126,6 +131,7 @@ final class Callers: Sendable {
                         failures += 1
                     }
                     shared.callCount.add(1, ordering: .relaxed)
+                    usleep(pauseMicroseconds)
                 }
                 return failures
             }
