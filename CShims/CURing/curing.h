@@ -161,6 +161,10 @@ extern int pthread_setname_np(pthread_t thread, const char *name);
 extern int pthread_attr_setaffinity_np(pthread_attr_t *attributes, size_t byteCount, const cpu_set_t *cores);
 extern pid_t gettid(void);
 extern int sched_getaffinity(pid_t process, size_t byteCount, cpu_set_t *cores);
+extern int accept4(int listener, struct sockaddr *address, socklen_t *byteCount, int flags);
+
+/// Outside the ring; closed in a program that `exec` starts.
+static inline int curing_accept_now(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC); }
 
 /// A counter to wake a ring with, closed in a program that `exec` starts.
 static inline int curing_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }

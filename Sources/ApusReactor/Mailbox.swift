@@ -12,7 +12,8 @@ package struct MailboxSizes: Sendable {
 
     package init() {}
 
-    var mailboxByteCount: Int {
+    /// What one ordered pair of shards reserves.
+    package var mailboxByteCount: Int {
         2 * SharedIndices.byteCount + PendingMessages.headerByteCount + dataByteCount
             + (controlCount + pendingCount) * MemoryLayout<ControlMessage>.stride
     }

@@ -161,6 +161,8 @@ extension Ring {
 
     public func host(of socket: Descriptor) -> HostAddress? { peerAddress(of: socket)?.host }
 
+    public func acceptNow(on listener: Descriptor) -> Descriptor? { acceptWaiting(on: listener) }
+
     public func closeNow(_ descriptor: Descriptor) {
         // Its result says nothing we could act on: Linux frees the number whatever it returns.
         _ = Glibc.close(descriptor.number)

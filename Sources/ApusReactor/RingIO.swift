@@ -78,6 +78,8 @@ public protocol RingIO: ~Copyable {
     /// Lend the buffer to the kernel again.
     mutating func recycle(_ lease: Lease)
 
+    /// Take a connection that waits at a listener, outside the ring; nil when none does.
+    func acceptNow(on listener: Descriptor) -> Descriptor?
     /// Close a descriptor at once, outside the ring (one that never became a connection).
     func closeNow(_ descriptor: Descriptor)
     /// The host at the other end of a socket, at once; nil over UNIX, and when the peer is gone.

@@ -20,6 +20,9 @@ public struct TimerWheel: ~Copyable {
     private static let levelCount = 8
     private static let tickLast = Instant.never.nanoseconds / tick
 
+    /// What one id reserves.
+    package static var timerByteCount: Int { MemoryLayout<Timer>.stride }
+
     /// Ids are `0 ..< capacity`.
     public let capacity: Int
     /// The tick up to which slots have been emptied.

@@ -43,6 +43,8 @@ package struct Limits: Sendable {
     /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be
     /// read before anything of theirs is overdue.
     static let standstill: Nanoseconds = 100 * .millisecond
+    /// Connections accepted from a socket's queue when it is left; no queue of ours is longer.
+    static let acceptRestMax = 4096
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond
     /// A client that was held up may send so many seconds' worth of control messages at once.
@@ -110,6 +112,12 @@ package struct Limits: Sendable {
     func deadline(from start: Instant, for byteCount: Int) -> Instant {
         // At most 48 MiB at a byte a second: 2^56 ns.
         slowPeerGrace.deadline(from: start) + Nanoseconds(byteCount) * nanosecondsPerByte
+    }
+
+    /// What one slot reserves in its shard: the connection, its generation, its places in two lists, its timer.
+    static var slotByteCount: Int {
+        MemoryLayout<Connection>.stride + MemoryLayout<Bool>.stride + 3 * MemoryLayout<UInt32>.stride
+            + TimerWheel.timerByteCount
     }
 
     /// The connections a process can hold: what was asked for, as far as its descriptors reach.

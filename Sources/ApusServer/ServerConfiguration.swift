@@ -24,8 +24,9 @@ public struct ListenerConfiguration: Sendable {
     /// Bytes on one TCP connection that the kernel takes beyond what is on its way (TCP_NOTSENT_LOWAT): they would be
     /// neither in our memory budget nor in the network. Nil: no limit but the buffer's.
     public var notSentByteCountMax: Int? = 256 << 10
-    /// How long a TCP peer may leave bytes unacknowledged before the kernel gives the connection up
-    /// (TCP_USER_TIMEOUT); nil: a quarter of an hour, as the system has it.
+    /// How long a TCP peer may leave bytes unacknowledged, or its window closed, before the kernel gives the connection
+    /// up (TCP_USER_TIMEOUT). It also bounds what stays behind when a connection is closed. Nil: a quarter of an hour,
+    /// as the system has it.
     public var userTimeout: Duration? = .seconds(30)
 
     public init(

@@ -137,13 +137,18 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
 
     /// What was written in this turn becomes sends, what ended is closed, what sleeps is woken.
     private mutating func flush() {
-        while let slot = state.pointee.popTouched() { settle(slot) }
+        settleTouched()
         if state.pointee.isDraining {
             settleAdminDrain()
-            while let slot = state.pointee.popTouched() { settle(slot) }
+            settleTouched()
         }
-        if isListenerTouched { settleListeners() }
         ringDoorbells()
+    }
+
+    private mutating func settleTouched() {
+        // First: a listener that closes may still bring connections.
+        if isListenerTouched { settleListeners() }
+        while let slot = state.pointee.popTouched() { settle(slot) }
     }
 
     /// The connection a completion is for; nil when its slot has another tenant or none.

@@ -118,10 +118,21 @@ extension Shard where IO: ~Copyable {
 
     /// What it accepted is on its way to where it belongs: only now is it counted out.
     private mutating func closeListener(_ index: Int) {
+        if listeners[index].isLeaving { acceptRest(index) }
         io.closeNow(listeners[index].descriptor)
         listeners[index].isClosed = true
         state.pointee.shared.listenerUses.remove(from: listeners[index].listener)
         if listeners[index].sharesOut { state.pointee.shared.sharingAcceptors.subtract(1, ordering: .releasing) }
+    }
+
+    /// Connections that wait. The kernel wakes one of those who accept on a socket for each connection; were it an
+    /// accept that we then cancelled, nobody else would come for it. And where nobody else does, closing would reset
+    /// what its peer takes for a connection.
+    private mutating func acceptRest(_ index: Int) {
+        for _ in 0..<Limits.acceptRestMax {
+            guard let descriptor = io.acceptNow(on: listeners[index].descriptor) else { return }
+            admit(descriptor, index)
+        }
     }
 
     /// Stop accepting; `settleListener` closes each listener once the kernel has let go of its accept.

@@ -60,7 +60,7 @@ public final class ReplayTable: @unchecked Sendable {
         precondition(isInRange, "1 to 750,000 handshakes a second")
         capacity = handshakesPerSecond * Int(ReplayTable.lifetimeSeconds + 1)
         self.addressShare = max(1, addressShare ?? capacity / 2)
-        bucketCount = (2 * capacity + ReplayTable.entriesPerBucket - 1) / ReplayTable.entriesPerBucket
+        bucketCount = ReplayTable.bucketCount(capacity: capacity)
         unsafe entries = ReplayTable.words(bucketCount * ReplayTable.entriesPerBucket)
         unsafe counters = ReplayTable.words(2 * ReplayTable.countersPerRow)
         var key: (UInt64, UInt64) = (0, 0)
@@ -79,8 +79,17 @@ public final class ReplayTable: @unchecked Sendable {
         unsafe counters.deallocate()
     }
 
-    public var memoryByteCount: Int {
-        (bucketCount * ReplayTable.entriesPerBucket + 2 * ReplayTable.countersPerRow) * MemoryLayout<UInt64>.size
+    public var memoryByteCount: Int { ReplayTable.memoryByteCount(bucketCount: bucketCount) }
+
+    /// What a table for so many takes.
+    public static func memoryByteCount(handshakesPerSecond: Int) -> Int {
+        memoryByteCount(bucketCount: bucketCount(capacity: handshakesPerSecond * Int(lifetimeSeconds + 1)))
+    }
+
+    private static func bucketCount(capacity: Int) -> Int { (2 * capacity + entriesPerBucket - 1) / entriesPerBucket }
+
+    private static func memoryByteCount(bucketCount: Int) -> Int {
+        (bucketCount * entriesPerBucket + 2 * countersPerRow) * MemoryLayout<UInt64>.size
     }
 
     /// Whether a handshake with this nonce was completed lately.

@@ -270,7 +270,8 @@ extension LiveConfiguration {
         _ prepared: inout PreparedReload
     ) throws(ServerError) -> ListenerTable.Entry {
         let isInherited = isFresh(listener.inherited, of: listener)
-        let place = isInherited ? nil : spare.firstIndex { isAddress(listener.address, of: $0) }
+        let place = isInherited || listener.takesAnyPort
+            ? nil : spare.firstIndex { isAddress(listener.address, of: $0) }
         if let place { return try take(spare.remove(at: place), as: listener, slot: slot, &prepared) }
         var listener = listener
         // Numbers that were ours once may be anything by now.

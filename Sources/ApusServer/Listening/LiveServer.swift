@@ -63,6 +63,7 @@ extension ServerHandle {
         live.value.withLock { live in
             guard !live.isReleased, !live.isEnding else { return }
             live.release()
+            // A shutdown may come before shards have heard of this.
             shared.handOnListeners()
             inboxes.forEach { _ = $0.post(.releaseListeners) }
         }

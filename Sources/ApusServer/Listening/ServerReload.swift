@@ -47,6 +47,9 @@ extension ServerConfiguration {
 }
 
 extension ListenerConfiguration {
+    /// No other listener can have the address it asks for.
+    var takesAnyPort: Bool { !address.hasPrefix("unix:") && address.hasSuffix(":0") }
+
     func hasSameOptions(as other: ListenerConfiguration) -> Bool {
         sendBufferByteCount == other.sendBufferByteCount && notSentByteCountMax == other.notSentByteCountMax
             && userTimeout == other.userTimeout

@@ -35,4 +35,13 @@ package final class ShardReload: Sendable {
         self.changes = changes
         self.leaving = leaving
     }
+
+    /// Other limits, and sockets that are left; listeners stay what they are.
+    package convenience init(
+        epoch: UInt64, _ configuration: ServerConfiguration, leaving slots: [UInt8], in shared: SharedState
+    ) {
+        var leaving = ListenerSet()
+        slots.forEach { leaving.insert($0) }
+        self.init(epoch: epoch, configuration, replay: shared.replay, changes: [], leaving: leaving)
+    }
 }

@@ -26,7 +26,7 @@ final class ModelClient: SocketPeer {
     let manners: Manners
     let bounds: ScriptBounds
     private unowned let kernel: SimulatedKernel
-    private let listener: SimulatedListener
+    private var listener: SimulatedListener
     private let host: HostAddress?
     private var random: Generator
 
@@ -62,6 +62,11 @@ final class ModelClient: SocketPeer {
     }
 
     var name: String { "client \(number)" }
+
+    /// Where it meant to connect has another socket now.
+    func move(from old: SimulatedListener, to new: SimulatedListener) {
+        if listener === old { listener = new }
+    }
 
     private func connect() {
         (lastProgress, arrival) = (kernel.now, kernel.now)

@@ -12,6 +12,7 @@ final class Rig {
     let inbox: Inbox<ShardEvent>
     let lot = ParkingLot()
     let start: Instant
+    let configuration: ServerConfiguration
     var shard: Shard<SimulatedRing>
 
     init(
@@ -23,6 +24,7 @@ final class Rig {
         configuration.memoryBudgetPerShard = 16 << 20
         configuration.heartbeatInterval = nil
         configure(&configuration)
+        self.configuration = configuration
         kernel = SimulatedKernel(
             Generator(seed: 1), .calm, LentBuffers(count: bufferCount, byteCount: bufferByteCount))
         start = kernel.now

@@ -55,6 +55,19 @@ extension SimulatedKernel {
         if !buffers.recycle(lease) { report(.leaseRecycledTwice, "buffer \(lease.bufferID)") }
     }
 
+    /// Outside the ring: what waits, without the kernel's moods.
+    func acceptNow(on descriptor: Descriptor) -> Descriptor? {
+        guard let listener = listener(descriptor), !listener.isClosed else {
+            report(.operationOnClosedDescriptor, "accept at once on descriptor \(descriptor.number)")
+            return nil
+        }
+        guard !isExhausted, !listener.backlog.isEmpty else { return nil }
+        let socket = listener.backlog.removeFirst()
+        socket.isAccepted = true
+        noteAcceptedAtOnce()
+        return socket.descriptor
+    }
+
     func closeNow(_ descriptor: Descriptor) {
         if let listener = listener(descriptor) { return closeNow(listener) }
         guard let socket = socket(descriptor, "close at once") else { return }

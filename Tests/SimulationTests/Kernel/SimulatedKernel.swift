@@ -216,6 +216,9 @@ extension SimulatedKernel {
         return completion
     }
 
+    /// Without a completion.
+    func noteAcceptedAtOnce() { tally.accepted += 1 }
+
     private func remember(_ token: Token) {
         if gone.count == 8 { gone.removeFirst() }
         gone.append(token)

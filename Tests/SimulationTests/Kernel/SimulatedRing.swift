@@ -18,6 +18,7 @@ struct SimulatedRing: RingIO, ~Copyable {
     mutating func cancel(_ target: Token, token: Token) { kernel.prepareCancel(of: target, token) }
     mutating func awaitWake(_ eventDescriptor: Descriptor, token: Token) { kernel.prepareWake(eventDescriptor, token) }
     func host(of socket: Descriptor) -> HostAddress? { kernel.host(of: socket) }
+    func acceptNow(on listener: Descriptor) -> Descriptor? { kernel.acceptNow(on: listener) }
     func closeNow(_ descriptor: Descriptor) { kernel.closeNow(descriptor) }
     mutating func next() -> Completion? { kernel.nextCompletion() }
     mutating func recycle(_ lease: Lease) { kernel.recycle(lease) }

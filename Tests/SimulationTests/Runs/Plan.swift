@@ -10,7 +10,7 @@ enum Flavour: Int, CaseIterable {
 
 /// When and how the server is told to end.
 enum RunEnding {
-    case drain(Nanoseconds)
+    case drain(Nanoseconds, over: Nanoseconds)
     case stop
 }
 
@@ -36,6 +36,10 @@ struct Plan {
     /// In the middle of everything; nil: when every client has done what it wanted.
     var earlyEnd: Nanoseconds?
     var ending: RunEnding
+    /// When reloads come, each with another socket for one of the listeners.
+    var reloads: [Nanoseconds] = []
+    /// The listeners are handed on just before the end.
+    var releases = false
 
     init(seed: UInt64) {
         self.seed = seed
@@ -56,12 +60,13 @@ struct Plan {
             earlyEnd = random.nanoseconds(upTo: random.choice([10 * .millisecond, .second, 5 * .second]))
         }
         ending = random.chance(perMille: 200)
-            ? .stop : .drain(random.choice([100 * .millisecond, .second, 10 * .second]))
+            ? .stop : .drain(random.choice([100 * .millisecond, .second, 10 * .second]), over: 0)
         self.random = random
         configure()
         flavour(flavour)
         configuration.payloadByteCountMax = style.payloadByteCountMax
         defend(Generator(seed: seed ^ 0xDEFE))
+        change()
     }
 
     /// What peers may take of time, and addresses of the server.
@@ -73,6 +78,19 @@ struct Plan {
         configuration.addressLimits.connectionsMax = random.choice([nil, 1, 3])
         configuration.addressLimits.connectionsPerSecondMax = random.choice([nil, nil, 1, 100])
         configuration.addressLimits.connectionBurstMax = random.choice([1, 3, 100])
+    }
+
+    /// What happens to a running server: other sockets, and a drain that takes its time.
+    private mutating func change() {
+        if random.chance(perMille: 300) {
+            for _ in 0..<random.within(1, 4) {
+                reloads.append(random.nanoseconds(upTo: random.choice([.second, 5 * .second])))
+            }
+        }
+        if case .drain(let timeout, _) = ending, random.chance(perMille: 300) {
+            ending = .drain(timeout, over: random.choice([timeout / 10, timeout / 2, 2 * timeout]))
+        }
+        releases = random.chance(perMille: 150)
     }
 
     private mutating func configure() {

@@ -38,7 +38,7 @@ extension Sightings {
         + [
             "short sends", "starved receives", "ended receives", "cancelled receives", "cancelled sends",
             "cancels too late", "stale completions", "pauses", "async requests", "early async replies", "pings",
-            "pushes",
+            "pushes", "reloads", "paced drains", "connections that outlived their listener",
         ]
 
     /// The model's connections are plain; protected ones are tested on the real kernel.
@@ -66,6 +66,9 @@ extension Sightings {
         note("early async replies", UInt64(simulation.asyncDesk.earlyCountMax))
         note("pings", simulation.clients.reduce(0) { $0 + UInt64($1.hearing.pingCount) })
         note("pushes", simulation.clients.reduce(0) { $0 + UInt64($1.hearing.pushCount) })
+        note("reloads", simulation.reloadCount)
+        if case .drain(_, let window) = simulation.plan.ending, window > 0 { note("paced drains", 1) }
+        note("connections that outlived their listener", simulation.outlivedCount)
         note("bytes received", tally.bytesReceived)
         note("bytes sent", tally.bytesSent)
         note("turns", UInt64(simulation.kernel.waitCount))

@@ -25,6 +25,12 @@ final class Simulation {
     /// When the server was told to end.
     private(set) var ended = Instant.never
     private(set) var pushCount = 0
+    private(set) var reloadCount: UInt64 = 0
+    private var reloadsDue = 0
+    /// Connections whose listener went on without the socket they came from.
+    private(set) var outlivedCount: UInt64 = 0
+    /// Where each listener is now.
+    private var addresses: [SimulatedListener] = []
     var audit = CloseAudit()
     var watch: Watch
     var asyncDesk: AsyncDesk
@@ -50,6 +56,7 @@ final class Simulation {
     }
 
     func run() -> Outcome {
+        addresses = kernel.listeners
         invite()
         planEvents()
         shard.start()
@@ -64,6 +71,9 @@ final class Simulation {
 
     private func turn() {
         shard.turn()
+        // Between turns, since the shard cannot be looked at while it takes one.
+        for _ in 0..<reloadsDue { reload() }
+        reloadsDue = 0
         Trace.note(self)
         checkTurn()
         postAnswers()
@@ -109,6 +119,7 @@ extension Simulation {
             after(exhaustion.start) { [unowned self] in kernel.isExhausted = true }
             after(exhaustion.start + exhaustion.length) { [unowned self] in kernel.isExhausted = false }
         }
+        for delay in plan.reloads { after(delay) { [unowned self] in reloadsDue += 1 } }
         if let earlyEnd = plan.earlyEnd { after(earlyEnd) { [unowned self] in end() } }
     }
 
@@ -116,11 +127,26 @@ extension Simulation {
         kernel.agenda.add(action, at: kernel.now + delay)
     }
 
+    /// A listener leaves its socket for another, as one with a new address does; whoever comes later comes there.
+    private func reload() {
+        guard ended == .never else { return }
+        let slot = UInt8(plan.random.below(plan.configuration.listeners.count))
+        let simulated = kernel.listen(inboundMax: plan.inboundMax, outboundMax: plan.outboundMax)
+        reloadCount += 1
+        forEachConnection { _, connection in if connection.listener == slot { outlivedCount += 1 } }
+        let order = ShardReload(epoch: reloadCount, plan.configuration, leaving: [slot], in: shared)
+        _ = inbox.post(.reload(order))
+        _ = inbox.post(.accept([ShardListener(simulated.descriptor, listener: slot, sharesOut: false)]))
+        clients.forEach { $0.move(from: addresses[Int(slot)], to: simulated) }
+        addresses[Int(slot)] = simulated
+    }
+
     private func end() {
         guard ended == .never else { return }
         ended = kernel.now
+        if plan.releases { _ = inbox.post(.releaseListeners) }
         switch plan.ending {
-        case .drain(let timeout): _ = inbox.post(.drain(timeout))
+        case .drain(let timeout, let window): _ = inbox.post(.drain(timeout, over: window))
         case .stop: _ = inbox.post(.stop)
         }
     }
@@ -132,7 +158,7 @@ extension Simulation {
 
     /// Whether what is cut off now is cut off by right.
     var isForced: Bool {
-        guard case .drain(let timeout) = plan.ending else { return isStopped }
+        guard case .drain(let timeout, _) = plan.ending else { return isStopped }
         return ended != .never && kernel.now >= ended + timeout
     }
 
