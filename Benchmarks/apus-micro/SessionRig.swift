@@ -13,6 +13,8 @@ struct SessionRig: ~Copyable {
         var configuration = ServerConfiguration(address: "127.0.0.1:0")
         configuration.maxConnections = 1
         configuration.outstandingByteCountMax = 1 << 30
+        // Its time stands still, so the budget for PINGs never comes back.
+        configuration.controlRateMax = 1_000_000_000
         var dispatcher = Dispatcher()
         dispatcher.register(command: "SUM") { message, _, reply in
             reply.sendCustom(command: message.command, content: message.content)

@@ -142,7 +142,11 @@ extension TLSSession {
     }
 
     /// A record has begun to arrive: OpenSSL holds its bytes and a buffer for the rest.
-    public var holdsPartialRecord: Bool { unsafe SSL_has_pending(session) == 1 }
+    public var holdsPartialRecord: Bool {
+        // "RB", one of OpenSSL's constants: the header was taken out of the buffer, and nothing of the body is there.
+        let isBodyAwaited = unsafe SSL_rstate_string(session)[1] == CChar(UInt8(ascii: "B"))
+        return unsafe isBodyAwaited || SSL_has_pending(session) == 1
+    }
 
     private mutating func seal(_ plaintext: UnsafeRawBufferPointer) -> (Int, TLSState) {
         if let failure { return (0, .failed(failure)) }
