@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 let strict = settings + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -19,12 +20,14 @@ let package = Package(
         .library(name: "ApusWire", targets: ["ApusWire"]),
         .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
         .library(name: "ApusCompression", targets: ["ApusCompression"]),
+        .library(name: "ApusLogging", targets: ["ApusLogging"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
         .executable(name: "apus", targets: ["apus"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -40,6 +43,7 @@ let package = Package(
         .target(name: "ApusReactor", dependencies: ["CURing"], swiftSettings: strict),
         .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: strict),
         .target(name: "ApusCompression", dependencies: ["CCompression", "ApusWire"], swiftSettings: strict),
+        .target(name: "ApusLogging", dependencies: [logging], swiftSettings: settings),
         .target(
             name: "ApusServer",
             dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusWire"],
@@ -57,7 +61,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "apus",
-            dependencies: ["ApusServer", "ApusClient", "ApusLoad", "ApusSecurity", "ApusCompression", argumentParser],
+            dependencies: [
+                "ApusServer", "ApusClient", "ApusLoad", "ApusLogging", "ApusSecurity", "ApusCompression",
+                argumentParser, logging,
+            ],
             swiftSettings: settings
         ),
 
@@ -98,13 +105,19 @@ let package = Package(
             dependencies: ["ApusServer", "ApusClient", "ApusSecurity", "ApusCompression", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ApusLoggingTests", dependencies: ["ApusLogging", "TestSupport", logging], swiftSettings: settings),
         .testTarget(name: "SimulationTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusLoadTests",
             dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
             swiftSettings: settings
         ),
-        .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "apusTests",
+            dependencies: ["apus", "ApusServer", "ApusClient", "ApusLogging", "ApusSecurity", "TestSupport", logging],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -75,6 +75,8 @@ public struct ServerConfiguration: Sendable {
     public var systemAliases = false
     /// How long `shutdown` waits for peers to finish.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// Who hears what happens: a log. Nil: nobody.
+    public var eventSink: (any ServerEventSink)?
     /// The kernel that rings pretend to run on; nil: what the environment says.
     package var ringTier: RingTier?
 

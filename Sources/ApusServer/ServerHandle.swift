@@ -35,13 +35,22 @@ public final class ServerHandle: Sendable {
         self.inboxes = inboxes
         let ended = Ending()
         self.ended = ended
+        let teller = try EventTeller.start(shared.events)
+        for index in sockets.addresses.indices { shared.events.post(.listening, listener: index) }
         let finish: @Sendable () -> Void = {
             threads.forEach { $0.join() }
             shared.closeLeftovers()
             let forced = shared.forcedCount
+            shared.events.post(.ended(forced: forced))
+            teller?.end()
             ended.end(with: forced == 0 ? .drained : .forced(connections: forced))
         }
-        _ = try LoopThread.start(name: "apus-end", finish)
+        do throws(SystemError) {
+            _ = try LoopThread.start(name: "apus-end", finish)
+        } catch {
+            teller?.end()
+            throw error
+        }
     }
 
     /// Stop accepting at once, answer what is under way, tell idle peers to leave, and cut off whoever has not finished
@@ -99,6 +108,12 @@ public final class ServerHandle: Sendable {
         }
         inboxes.forEach { _ = $0.post(.replaceTLS(listener: index, material)) }
     }
+
+    /// Tell the event sink of something that concerns the server as a whole.
+    package func note(_ kind: ServerEvent.Kind) { shared.events.post(kind) }
+
+    /// A reload has changed which listener has which index; for the names in events.
+    package func nameListeners(_ names: [String]) { shared.events.nameListeners(names) }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.
     public var metrics: ServerMetrics { ServerMetrics(shared) }

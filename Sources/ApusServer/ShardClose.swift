@@ -73,6 +73,7 @@ extension Shard where IO: ~Copyable {
 
     mutating func free(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         state.pointee.counters.count(connection.pointee.reason)
+        state.pointee.noteClosed(connection)
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         state.pointee.slab.free(slot)

@@ -26,7 +26,10 @@ extension Shard where IO: ~Copyable {
         switch event {
         case .asyncReply(let token, let sequence, let packet, let failed, let byteCount):
             state.pointee.asyncEnded(byteCount: byteCount)
-            if failed { state.pointee.counters.count(DropReason.handlerError) }
+            if failed {
+                state.pointee.counters.count(DropReason.handlerError)
+                state.pointee.note(.handlerFailed)
+            }
             answered(token, sequence: sequence, packet)
         case .asyncReplyTooLarge(let token, let sequence, let byteCount):
             state.pointee.asyncEnded(byteCount: byteCount)
@@ -152,8 +155,10 @@ extension Shard where IO: ~Copyable {
     mutating func forceDrain() {
         if isForced { return stop() }
         isForced = true
+        var forcedCount = 0
         forEachConnection { shard, slot, connection in
             guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
+            forcedCount += 1
             shard.state.pointee.shared.countForced()
             // Replies that are still being made off the loop come too late.
             shard.dropAsyncReplies(slot, connection)
@@ -161,6 +166,7 @@ extension Shard where IO: ~Copyable {
             shard.finish(slot, connection, .drainForced)
             shard.state.pointee.touch(slot)
         }
+        if forcedCount > 0 { state.pointee.note(.drainForced(connections: forcedCount)) }
         timers.schedule(timerID(.drainDeadline), at: state.pointee.now + Limits.lingerTimeout)
     }
 

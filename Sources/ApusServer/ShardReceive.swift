@@ -34,6 +34,7 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
+        connection.pointee.receivedByteCount += UInt64(bytes.count)
         connection.pointee.lastReceived = state.pointee.now
         if !connection.pointee.isHeard {
             connection.pointee.isHeard = true
@@ -161,6 +162,7 @@ extension Shard where IO: ~Copyable {
             finishAfterPeer(slot, connection)
         case .starved:
             state.pointee.counters.starvedReceives.add()
+            state.pointee.note(.starved)
             if io.plants(.lostStarvedRearm) { connection.pointee.receiving = true }
         case .interrupted: break
         case .reset: abort(slot, connection, .reset)
