@@ -91,9 +91,9 @@ package struct Connection: BitwiseCopyable {
     package var asyncRequested: UInt32 = 0
     package var asyncAnswered: UInt32 = 0
 
-    /// Bytes of the wire.
-    package var receivedByteCount: UInt64 = 0
-    package var sentByteCount: UInt64 = 0
+    /// Bytes of the wire so far.
+    var receivedByteCount: UInt64 = 0
+    var sentByteCount: UInt64 = 0
 
     let opened: Instant
     var lastReceived: Instant

