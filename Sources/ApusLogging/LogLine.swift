@@ -35,6 +35,15 @@ struct LogLine {
     let format: LogFormat
     let appName: String
 
+    init(format: LogFormat, appName: String) {
+        self.format = format
+        self.appName = appName
+    }
+
+    init(_ settings: LogSettings) {
+        self.init(format: settings.json ? .json : .logfmt, appName: settings.appName)
+    }
+
     /// The line with its newline.
     func bytes(of record: LogRecord) -> [UInt8] {
         let whole = write(record, record.metadata)

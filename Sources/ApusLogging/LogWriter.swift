@@ -19,23 +19,35 @@ public final class LogWriter: Sendable {
         var droppedCount = 0
         var summaries: [RepeatLimit.Summary] = []
         var isReopenAsked = false
+        /// Other outputs, the latest last.
+        var changes: [OutputChange] = []
         /// When to give up, in the clock's nanoseconds; nil: never.
         var deadline: UInt64?
         /// Summaries may follow without anybody ringing.
         var isWatching = false
 
-        var isEmpty: Bool { lines.isEmpty && droppedCount == 0 && summaries.isEmpty && !isReopenAsked }
+        var isEmpty: Bool {
+            lines.isEmpty && droppedCount == 0 && summaries.isEmpty && !isReopenAsked && changes.isEmpty
+        }
+    }
+
+    /// From here on records go to these places; those that were open stay so.
+    struct OutputChange: Sendable {
+        let places: [LogOutput.Place]
+        /// Those of them that were not open.
+        let opened: [LogOutput]
     }
 
     private struct State {
         var next = Work()
         var byteCount = 0
+        var line: LogLine
         var repeats: RepeatLimit
         /// The thread waits for a ring.
         var isAsleep = false
     }
 
-    let settings: Settings
+    private let settings: Settings
     let clock: LogClock
     private let state: Mutex<State>
     private let dropped = Atomic<UInt64>(0)
@@ -45,7 +57,8 @@ public final class LogWriter: Sendable {
     init(_ settings: Settings, clock: LogClock = .system) throws(LogError) {
         self.settings = settings
         self.clock = clock
-        state = Mutex(State(repeats: RepeatLimit(perSecondMax: settings.repeatsPerSecondMax)))
+        state = Mutex(
+            State(line: settings.line, repeats: RepeatLimit(perSecondMax: settings.repeatsPerSecondMax)))
         bell = try Bell()
         ended = try Bell()
     }
@@ -56,6 +69,16 @@ public final class LogWriter: Sendable {
     /// Take the file by its name again, as soon as the thread comes to it.
     public func reopen() {
         state.withLock { $0.next.isReopenAsked = true }
+        bell.ring()
+    }
+
+    /// Write in this manner and to these outputs, as soon as the thread comes to it; lines that wait stay as they are.
+    func change(_ line: LogLine, repeatsPerSecondMax: Int, _ change: OutputChange) {
+        state.withLock { state in
+            state.line = line
+            state.repeats.perSecondMax = repeatsPerSecondMax
+            state.next.changes.append(change)
+        }
         bell.ring()
     }
 
@@ -89,16 +112,16 @@ extension LogWriter {
     ) {
         let key = RepeatKey(label: label, level: level, message: message)
         let now = clock.monotonicNanoseconds()
-        guard state.withLock({ $0.repeats.admits(key, at: now) }) else { return }
-        enqueue(line(level, label: label, message, metadata(), at: wallMicroseconds))
+        let line = state.withLock { $0.repeats.admits(key, at: now) ? $0.line : nil }
+        guard let line else { return }
+        let moment = wallMicroseconds ?? clock.wallMicroseconds()
+        enqueue(line.bytes(of: LogRecord(at: moment, level, label: label, message, metadata())))
     }
 
-    func line(
-        _ level: Logger.Level, label: String, _ message: String, _ metadata: Logger.Metadata,
-        at wallMicroseconds: Int64? = nil
-    ) -> [UInt8] {
-        settings.line.bytes(
-            of: LogRecord(at: wallMicroseconds ?? clock.wallMicroseconds(), level, label: label, message, metadata))
+    /// A line of the thread itself.
+    func line(_ level: Logger.Level, label: String, _ message: String, _ metadata: Logger.Metadata) -> [UInt8] {
+        state.withLock { $0.line }.bytes(
+            of: LogRecord(at: clock.wallMicroseconds(), level, label: label, message, metadata))
     }
 
     private func enqueue(_ line: [UInt8]) {

@@ -3,6 +3,7 @@
 
 import Glibc
 import Logging
+import Synchronization
 
 ///     let logs = try Logs.start(settings)
 ///     let logger = logs.logger("apus")
@@ -13,10 +14,15 @@ public final class Logs: Sendable {
     /// Which levels are written; may be changed at any time, from any thread.
     public let levels: LogLevels
     public let writer: LogWriter
+    private let console: Int32
+    /// Where records go.
+    private let places: Mutex<[LogOutput.Place]>
 
-    private init(_ levels: LogLevels, _ writer: LogWriter) {
-        self.levels = levels
+    private init(_ settings: LogSettings, _ writer: LogWriter, console: Int32) {
+        levels = LogLevels(settings.level)
         self.writer = writer
+        self.console = console
+        places = Mutex(Logs.places(settings, console: console))
     }
 
     /// Open what the settings name and start the thread that writes.
@@ -30,24 +36,40 @@ public final class Logs: Sendable {
     static func start(_ settings: LogSettings, console: Int32, clock: LogClock) throws(LogError) -> Logs {
         let problems = settings.problems()
         guard problems.isEmpty else { throw .invalidSettings(problems) }
-        let line = LogLine(format: settings.json ? .json : .logfmt, appName: settings.appName)
         let writer = try LogWriter(
             LogWriter.Settings(
-                line: line, repeatsPerSecondMax: settings.repeatsPerSecondMax,
+                line: LogLine(settings), repeatsPerSecondMax: settings.repeatsPerSecondMax,
                 recordCountMax: settings.queueRecordCountMax, byteCountMax: settings.queueByteCountMax),
             clock: clock)
-        try WriterThread.start(writer, try outputs(settings, console: console))
-        return Logs(LogLevels(settings.level), writer)
+        try WriterThread.start(writer, try open(places(settings, console: console), settings))
+        return Logs(settings, writer, console: console)
     }
 
-    private static func outputs(_ settings: LogSettings, console: Int32) throws(LogError) -> [LogOutput] {
+    /// Other settings from now on, for a reload: level, outputs, format, name and the limit of repeats; the queue stays
+    /// as long as it is. When it throws, nothing has changed.
+    public func apply(_ settings: LogSettings) throws(LogError) {
+        let problems = settings.problems()
+        guard problems.isEmpty else { throw .invalidSettings(problems) }
+        let wanted = Logs.places(settings, console: console)
+        try places.withLock { places throws(LogError) in
+            let opened = try Logs.open(wanted.filter { !places.contains($0) }, settings)
+            writer.change(
+                LogLine(settings), repeatsPerSecondMax: settings.repeatsPerSecondMax,
+                LogWriter.OutputChange(places: wanted, opened: opened))
+            places = wanted
+        }
+        levels.set(settings.level)
+    }
+
+    private static func places(_ settings: LogSettings, console: Int32) -> [LogOutput.Place] {
+        (settings.console ? [.console(console)] : []) + (settings.file.map { [.file(path: $0)] } ?? [])
+    }
+
+    private static func open(
+        _ places: [LogOutput.Place], _ settings: LogSettings
+    ) throws(LogError) -> [LogOutput] {
         var outputs: [LogOutput] = []
-        if settings.console {
-            outputs.append(try LogOutput(.console(console), backlogByteCountMax: settings.queueByteCountMax))
-        }
-        if let path = settings.file {
-            outputs.append(try LogOutput(.file(path: path), backlogByteCountMax: settings.queueByteCountMax))
-        }
+        for place in places { outputs.append(try LogOutput(place, backlogByteCountMax: settings.queueByteCountMax)) }
         return outputs
     }
 

@@ -29,7 +29,7 @@ struct RepeatLimit {
     /// Different records remembered at once. Beyond that, none is held back: the queue is bounded too.
     static let keyCountMax = 1024
 
-    private let perSecondMax: Int
+    var perSecondMax: Int
     private var windows: [RepeatKey: Window] = [:]
 
     init(perSecondMax: Int) { self.perSecondMax = perSecondMax }

@@ -44,6 +44,7 @@ final class WriterThread: @unchecked Sendable {
             if work.isReopenAsked { reopen() }
             deliver(work)
             flush()
+            work.changes.forEach(change)
             if let deadline = work.deadline, isOver(deadline) { return end() }
             if work.isEmpty { writer.sleep(milliseconds: patience(work)) }
         }
@@ -145,6 +146,22 @@ final class WriterThread: @unchecked Sendable {
         }
     }
 
+    /// What was meant for an output that goes is written there, as far as it takes it.
+    private func change(_ change: LogWriter.OutputChange) {
+        for output in outputs where !change.places.contains(output.place) { close(output) }
+        let stays = outputs.filter { change.places.contains($0.place) }
+        outputs = change.places.compactMap { place in
+            stays.first { $0.place == place } ?? change.opened.first { $0.place == place }
+        }
+        for output in change.opened where stays.contains(where: { $0.place == output.place }) { close(output) }
+    }
+
+    private func close(_ output: LogOutput) {
+        var output = output
+        writer.countDropped(output.abandon())
+        output.closeFile()
+    }
+
     // MARK: The end
 
     private func isOver(_ deadline: UInt64) -> Bool {
@@ -153,10 +170,7 @@ final class WriterThread: @unchecked Sendable {
     }
 
     private func end() {
-        for index in outputs.indices {
-            writer.countDropped(outputs[index].abandon())
-            outputs[index].closeFile()
-        }
+        outputs.forEach(close)
         writer.sayEnded()
     }
 }

@@ -2,6 +2,7 @@
 
 import ApusClient
 import ApusLoad
+import ApusLogging
 import ApusServer
 import ArgumentParser
 import Glibc
@@ -48,6 +49,7 @@ struct Failure: Error {
         case let error as ClientError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as ServerError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as LoadError: self.init(ExitStatus(error), "apus: \(error)")
+        case let error as LogError: self.init(ExitStatus(error), "apus: \(error)")
         default: return nil
         }
     }
@@ -68,6 +70,13 @@ extension ExitStatus {
         case .invalidConfiguration: .invalidConfiguration
         case .cannotBind: .cannotBind
         case .hostNotFit: .hostNotFit
+        }
+    }
+
+    fileprivate init(_ error: LogError) {
+        self = switch error {
+        case .invalidSettings: .invalidConfiguration
+        case .cannotOpen, .noThread: .runtimeFailure
         }
     }
 

@@ -5,7 +5,7 @@ public protocol ServerEventSink: Sendable {
     /// nothing is wanted.
     var severityMin: ServerEvent.Severity? { get }
 
-    /// One event, on a thread that does nothing else; those of a shard come in the order in which they happened, and
+    /// One event, on a thread that does nothing else; they come in the order of their time, and
     /// while this does not return, what no longer fits on the way here is lost and counted.
     func receive(_ event: ServerEvent)
 }
