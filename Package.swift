@@ -12,6 +12,7 @@ let strict = settings + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -21,6 +22,7 @@ let package = Package(
         .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
         .library(name: "ApusCompression", targets: ["ApusCompression"]),
         .library(name: "ApusLogging", targets: ["ApusLogging"]),
+        .library(name: "ApusConfiguration", targets: ["ApusConfiguration"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
         .executable(name: "apus", targets: ["apus"]),
@@ -29,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .systemLibrary(
@@ -59,11 +62,12 @@ let package = Package(
             dependencies: ["ApusReactor", "ApusSecurity", "ApusWire", histogram],
             swiftSettings: settings
         ),
+        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusServer", "ApusClient", "ApusLoad", "ApusLogging", "ApusSecurity", "ApusCompression",
-                argumentParser, logging,
+                "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusLogging", "ApusSecurity",
+                "ApusCompression", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -99,7 +103,14 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
-        .testTarget(name: "ApusReactorTests", dependencies: ["ApusReactor", "TestSupport"], swiftSettings: settings),
+        .target(
+            name: "ConfigurationSamples", dependencies: ["ApusConfiguration"], path: "Tests/ConfigurationSamples",
+            swiftSettings: settings),
+        .testTarget(
+            name: "ApusConfigurationTests", dependencies: ["ApusConfiguration", "ConfigurationSamples", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ApusReactorTests", dependencies: ["ApusReactor", "CURing", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusServerTests",
             dependencies: ["ApusServer", "ApusClient", "ApusSecurity", "ApusCompression", "TestSupport"],
@@ -115,9 +126,11 @@ let package = Package(
         ),
         .testTarget(
             name: "apusTests",
-            dependencies: ["apus", "ApusServer", "ApusClient", "ApusLogging", "ApusSecurity", "TestSupport", logging],
-            swiftSettings: settings
-        ),
+            dependencies: [
+                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity", "ApusServer",
+                "ConfigurationSamples", "TestSupport", logging,
+            ],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

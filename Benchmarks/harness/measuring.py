@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .host import GENERATOR_CORE, Failure, say
 
 WAITING_SHARE_MAX = 0.005  # of one core: more than that, and a server that only waits disturbs the measured one
-QUIET_SHARE_MAX, QUIET_SECONDS, SETTLE_SECONDS_MAX = 0.01, 0.02, 1
+QUIET_SHARE_MAX, QUIET_SECONDS, QUIET_COUNT, SETTLE_SECONDS_MAX = 0.01, 0.02, 3, 3
 OTHERS_SHARE_MAX = 0.25  # of one core, taken by processes that are none of ours: more, and we measure again
 
 
@@ -106,13 +106,15 @@ class Usage:
 
 
 def settle(servers):
-    """Until they have done what the last generator left behind: handshakes begun, connections to close."""
+    """Until they have done what the last generator left behind: handshakes begun, connections to close. One quiet
+    moment may only be a pause in it."""
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    spent, share = sum(server.cpu_nanoseconds() for server in servers), 1
-    while share > QUIET_SHARE_MAX and time.monotonic() < deadline:
+    spent, quiet_count = sum(server.cpu_nanoseconds() for server in servers), 0
+    while quiet_count < QUIET_COUNT and time.monotonic() < deadline:
         time.sleep(QUIET_SECONDS)
         before, spent = spent, sum(server.cpu_nanoseconds() for server in servers)
-        share = (spent - before) / 1e9 / QUIET_SECONDS
+        is_quiet = (spent - before) / 1e9 / QUIET_SECONDS <= QUIET_SHARE_MAX
+        quiet_count = quiet_count + 1 if is_quiet else 0
 
 
 def measure(apus, servers, server, scenario, options):
@@ -127,19 +129,24 @@ def measure(apus, servers, server, scenario, options):
     return sample
 
 
+def is_disturbed(sample):
+    shares = sample["shares"]
+    return shares["others"] > OTHERS_SHARE_MAX or shares["waiting"] > WAITING_SHARE_MAX
+
+
 class Patience:
-    """Measures again what other processes disturbed: judged by their CPU time, never by the figure. A quarter more
-    measurements at most, so that a busy machine makes the run worse but not endless."""
+    """Measures again what other processes disturbed, or servers that only waited: judged by their CPU time, never by
+    the figure. A quarter more measurements at most, so that a busy machine makes the run worse but not endless."""
 
     def __init__(self, measurements_planned):
         self.left = measurements_planned // 4
 
     def measure(self, *what):
         sample, again = measure(*what), 0
-        while sample["shares"]["others"] > OTHERS_SHARE_MAX and self.left > 0:
+        while is_disturbed(sample) and self.left > 0:
             self.left -= 1
             sample, again = measure(*what), again + 1
-        sample["again"], sample["disturbed"] = again, sample["shares"]["others"] > OTHERS_SHARE_MAX
+        sample["again"], sample["disturbed"] = again, is_disturbed(sample)
         return sample
 
 

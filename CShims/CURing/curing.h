@@ -41,6 +41,22 @@ static inline int curing_enable(struct io_uring *ring) {
     return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
+/// From the moment the ring is enabled it takes these operations and this flag of theirs, and no call of
+/// io_uring_register: everything else is answered EACCES. Only for a ring that is disabled (else EBADFD), and once.
+static inline int curing_restrict(struct io_uring *ring, const uint8_t *operations, unsigned count, uint8_t flags) {
+    struct io_uring_restriction restrictions[IORING_OP_LAST + 1];
+    if (count > IORING_OP_LAST) return -EINVAL;
+    memset(restrictions, 0, sizeof restrictions);
+    for (unsigned index = 0; index < count; index++) {
+        restrictions[index].opcode = IORING_RESTRICTION_SQE_OP;
+        restrictions[index].sqe_op = operations[index];
+    }
+    restrictions[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    restrictions[count].sqe_flags = flags;
+    return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, restrictions, count + 1);
+}
+static const uint8_t curing_buffer_select = IOSQE_BUFFER_SELECT;
+
 static inline struct io_uring_sqe *curing_entry(struct io_uring *ring) { return io_uring_get_sqe(ring); }
 
 static inline void curing_set_token(struct io_uring_sqe *entry, uint64_t token) {

@@ -28,7 +28,7 @@ struct ClientShard: ~Copyable {
     init(inbox: Inbox<LoopEvent>, places: Places, tier: RingTier) throws {
         self.inbox = inbox
         self.places = places
-        let ring = try Ring(sizes: ClientShard.ringSizes, tier: tier)
+        let ring = try Ring(sizes: ClientShard.ringSizes, tier: tier, allowing: .connecting)
         timers = try TimerWheel(capacity: places.countMax, at: ring.now)
         self.ring = ring
     }

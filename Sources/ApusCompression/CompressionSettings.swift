@@ -1,6 +1,6 @@
 // How payloads are packed on connections whose peers agreed to it; the same for servers and clients.
 
-public struct CompressionSettings: Sendable {
+public struct CompressionSettings: Equatable, Sendable {
     /// What may be agreed on, best first; empty: nothing.
     public var algorithms: [CompressionAlgorithm] = []
     /// 1 … 19 for zstd; lz4 has 9 and takes a higher one as 9.

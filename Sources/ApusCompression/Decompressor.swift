@@ -5,8 +5,10 @@
 @safe
 public struct Decompressor: ~Copyable {
     public let algorithm: CompressionAlgorithm
-    /// The longest output, in bytes, inclusive.
-    public let byteCountMax: Int
+    /// The longest output, in bytes, inclusive: 0 to `Compression.byteCountMax`.
+    public var byteCountMax: Int {
+        willSet { precondition(0...Compression.byteCountMax ~= newValue, "a limit is 0 … Compression.byteCountMax") }
+    }
     /// The longest output as a multiple of the input, inclusive.
     public let ratioMax: Int
     /// Nil for lz4, which has no state.

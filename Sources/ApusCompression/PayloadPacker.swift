@@ -3,19 +3,15 @@
 public struct PayloadPacker: ~Copyable {
     private let settings: CompressionSettings
     private let byteCountMax: Int
-    private let unpackedByteCountMax: Int
     private var lz4Compressor: Compressor?
     private var zstdCompressor: Compressor?
     private var lz4Decompressor: Decompressor?
     private var zstdDecompressor: Decompressor?
 
-    /// - Parameters:
-    ///   - byteCountMax: the longest payload that is packed.
-    ///   - unpackedByteCountMax: the longest payload that others may have packed.
-    public init(_ settings: CompressionSettings, byteCountMax: Int, unpackedByteCountMax: Int) {
+    /// - Parameter byteCountMax: the longest payload that is packed, or that others may have packed.
+    public init(_ settings: CompressionSettings, byteCountMax: Int) {
         self.settings = settings
         self.byteCountMax = byteCountMax
-        self.unpackedByteCountMax = unpackedByteCountMax
     }
 
     /// Pack a payload into `target`. Nil: it is short, not worth it, or does not get smaller.
@@ -37,17 +33,20 @@ public struct PayloadPacker: ~Copyable {
         }
     }
 
-    /// - Parameter target: room for the longest payload that others may have packed.
+    /// - Parameter target: what does not fit is refused as longer than a payload may be, before it is unpacked.
     /// - Returns: the byte count of the payload.
     public mutating func unpack(
         _ packed: RawSpan, with algorithm: CompressionAlgorithm, into target: UnsafeMutableRawBufferPointer
     ) throws(CompressionError) -> Int {
+        let limit = min(byteCountMax, target.count)
         switch algorithm {
         case .lz4:
             if lz4Decompressor == nil { lz4Decompressor = decompressor(.lz4) }
+            lz4Decompressor?.byteCountMax = limit
             return try unsafe lz4Decompressor?.decompress(packed, into: target) ?? 0
         case .zstd:
             if zstdDecompressor == nil { zstdDecompressor = decompressor(.zstd) }
+            zstdDecompressor?.byteCountMax = limit
             return try unsafe zstdDecompressor?.decompress(packed, into: target) ?? 0
         }
     }
@@ -63,6 +62,6 @@ public struct PayloadPacker: ~Copyable {
     }
 
     private func decompressor(_ algorithm: CompressionAlgorithm) -> Decompressor {
-        Decompressor(algorithm, byteCountMax: unpackedByteCountMax, ratioMax: settings.ratioMax)
+        Decompressor(algorithm, byteCountMax: byteCountMax, ratioMax: settings.ratioMax)
     }
 }

@@ -27,6 +27,12 @@ struct ConnectionSet: ~Copyable {
     var channelFailure: ChannelFailure?
     /// Why the last connect failed; zero when none did.
     var connectResult: Int32 = 0
+    /// Connections that end are made anew, unless it is us who end them.
+    let reconnects: Bool
+    var reopening: Reopening
+    /// Every connection was tried once: a set that reconnects may do so from now on.
+    var isStarted = false
+    var isEnding = false
 
     var ring: Ring
     // Allocated in `init` with `count` places, freed in `deinit`; indices come from tokens of ours, which name places.
@@ -46,10 +52,11 @@ struct ConnectionSet: ~Copyable {
 
     /// - Parameters:
     ///   - outstandingMax: requests per connection whose sending times are kept; zero: none are.
+    ///   - reconnects: a connection that the server ends is made anew, and asks what is left to ask.
     ///   - requests: those of `count` connections.
     init(
         to address: SocketAddress, count: Int, from sources: SourceAddresses, requests: consuming EchoRequests,
-        outstandingMax: Int, security: ClientSecurity?, tier: RingTier
+        outstandingMax: Int, reconnects: Bool = false, security: ClientSecurity?, tier: RingTier
     ) throws(LoadError) {
         try ConnectionSet.raiseDescriptors(for: count)
         let channels = try ClientChannels.forLoad(security)
@@ -59,6 +66,8 @@ struct ConnectionSet: ~Copyable {
         self.count = count
         self.sources = sources
         self.requests = requests
+        self.reconnects = reconnects
+        reopening = Reopening(capacity: reconnects ? count : 0)
         stamps = SendStamps(connections: count, outstandingMax: outstandingMax)
         pongs = PacketCopies(of: .pong, count: 16)
         connections = .allocate(capacity: count)
@@ -101,6 +110,12 @@ struct ConnectionSet: ~Copyable {
             return false
         }
     }
+
+    /// The channel of a connection that is gone.
+    mutating func drop(_ index: Int) { open[index] = nil }
+
+    /// No connection is open, and none is about to be.
+    var isDead: Bool { openCount == 0 && (!reconnects || isEnding) }
 
     mutating func refreshNow() { ring.refreshNow() }
 
@@ -162,6 +177,7 @@ extension ConnectionSet {
         connections[index].isTouched = false
         switch connections[index].state {
         case .open, .securing:
+            if connections[index].hasLeft { return leave(index) }
             if !connections[index].receiving { receive(index) }
             if !connections[index].sending { sendNext(index) }
         case .closing: settleClosing(index)
@@ -174,7 +190,7 @@ extension ConnectionSet {
         let connection = connections[index]
         if !connection.receiving, !connection.sending {
             ring.closeNow(connection.socket)
-            connections[index].state = .closed
+            closed(index)
         } else if !connection.cancelling {
             connections[index].cancelling = true
             if connection.receiving { ring.cancel(token(.receive, index), token: token(.cancel, index)) }
@@ -202,10 +218,7 @@ extension ConnectionSet {
             connections[index].receiving = false
             touch(index)
         }
-        guard let lease = completion.lease else {
-            receivedNothing(completion.result, index)
-            return nil
-        }
+        guard let lease = completion.lease else { return receivedNothing(completion.result, index) }
         let bytes = UnsafeMutableRawBufferPointer(start: lease.start, count: Int(lease.byteCount))
         let reading =
             if let channel = open[index] {
@@ -240,6 +253,7 @@ extension ConnectionSet {
     @inline(__always)
     private mutating func arrival(of reading: Reading, _ index: Int) -> Arrival? {
         let replies = connections[index].take(reading.replies)
+        if connections[index].isLeaving { touch(index) }
         var arrival = Arrival(connection: index, replies: replies, wrong: 0)
         if reading != Reading(replies: replies) { arrival.wrong = receivedStray(reading, replies, index) }
         return arrival.count > 0 ? arrival : nil
@@ -254,6 +268,10 @@ extension ConnectionSet {
             connections[index].owedPongs += reading.pings
             touch(index)
         }
+        if reading.isDismissed {
+            connections[index].isLeaving = true
+            touch(index)
+        }
         if reading.isBroken {
             errors.mismatched += 1
             end(index)
@@ -261,29 +279,49 @@ extension ConnectionSet {
         return connections[index].take(reading.wrong)
     }
 
-    private mutating func receivedNothing(_ result: Int32, _ index: Int) {
+    private mutating func receivedNothing(_ result: Int32, _ index: Int) -> Arrival? {
         switch ReceiveError(result) {
-        case .starved, .interrupted: break
+        case .starved, .interrupted: nil
         case .finished, .reset, .failed: lose(index)
         }
     }
 
-    /// The server ended the connection, or it broke.
-    private mutating func lose(_ index: Int) {
-        guard connections[index].state == .open || connections[index].state == .securing else { return }
-        errors.closed += 1
+    /// The server ended the connection, or it broke. Where it is made anew, what it was asked and never answered is
+    /// lost: that counts as wrong replies, so that as much is asked again.
+    private mutating func lose(_ index: Int) -> Arrival? {
+        guard connections[index].state == .open || connections[index].state == .securing else { return nil }
+        let (isOpen, lost) = (connections[index].state == .open, connections[index].outstanding)
         end(index)
+        guard reconnects, isOpen else {
+            errors.closed += 1
+            return nil
+        }
+        errors.lost += lost
+        let arrival = Arrival(connection: index, replies: 0, wrong: connections[index].take(lost))
+        return lost > 0 ? arrival : nil
+    }
+
+    /// All that was asked is answered, and the server waits for us to go.
+    private mutating func leave(_ index: Int) {
+        if !reconnects { errors.closed += 1 }
+        beginClosing(index)
+        settleClosing(index)
     }
 
     /// No more of this connection.
     mutating func end(_ index: Int) {
+        if beginClosing(index) { touch(index) }
+    }
+
+    @discardableResult
+    private mutating func beginClosing(_ index: Int) -> Bool {
         switch connections[index].state {
         case .open: openCount -= 1
         case .securing: connecting -= 1
-        case .unopened, .connecting, .closing, .closed: return
+        case .unopened, .connecting, .closing, .closed: return false
         }
         connections[index].state = .closing
-        touch(index)
+        return true
     }
 }
 
@@ -304,7 +342,7 @@ extension ConnectionSet {
     /// Choose what goes out next: PONGs first, for a server that waits for one may close.
     @inline(__always)
     private mutating func board(_ index: Int) {
-        guard connections[index].state == .open else { return }
+        guard connections[index].state == .open, !connections[index].isLeaving else { return }
         if connections[index].owedPongs > 0 { return boardPongs(index) }
         let count = min(connections[index].owed, requests.countPerSend)
         guard count > 0 else { return }
@@ -322,7 +360,7 @@ extension ConnectionSet {
             if !connections[index].flight.isEmpty { try channel.send(connections[index].flight) }
         } catch {
             channelFailure = error
-            return lose(index)
+            return giveUpSending(index)
         }
         connections[index].flight = channel.takeOutgoing()
         connections[index].isSealed = !connections[index].flight.isEmpty
@@ -353,7 +391,15 @@ extension ConnectionSet {
     private mutating func sendFailed(_ result: Int32, _ index: Int) {
         switch SendError(result) {
         case .interrupted: break
-        case .reset, .failed: lose(index)
+        case .reset, .failed: giveUpSending(index)
         }
+    }
+
+    /// What is on its way to us may still arrive: reading tells of the end.
+    private mutating func giveUpSending(_ index: Int) {
+        connections[index].flight = UnsafeRawBufferPointer(start: nil, count: 0)
+        connections[index].isSealed = false
+        connections[index].owedPongs = 0
+        connections[index].isLeaving = true
     }
 }

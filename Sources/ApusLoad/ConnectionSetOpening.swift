@@ -14,7 +14,10 @@ extension ConnectionSet {
         precondition(target <= count)
         var deadline = now + ConnectionSet.patience
         while connecting > 0 || started < target {
-            while connecting < ConnectionSet.connectingMax, started < target { try connect() }
+            while connecting < ConnectionSet.connectingMax, started < target {
+                try connect(started)
+                started += 1
+            }
             let before = connecting
             wait(until: deadline)
             // No request is outstanding, so there are no replies to return: only connects and PINGs.
@@ -37,13 +40,11 @@ extension ConnectionSet {
         }
     }
 
-    private mutating func connect() throws(LoadError) {
-        let index = started
+    private mutating func connect(_ index: Int) throws(LoadError) {
         connections[index].socket = try sources.openSocket(for: address)
         connections[index].state = .connecting
         ring.connect(
             connections[index].socket, to: SocketAddress.bytes(of: target), token: token(.connect, index))
-        started += 1
         connecting += 1
     }
 
@@ -68,6 +69,8 @@ extension ConnectionSet {
         connecting -= 1
         connections[index].state = .open
         openCount += 1
+        if isEnding { return end(index) }
+        if isStarted { reopening.noteOpened() }
         touch(index)
     }
 
@@ -75,11 +78,28 @@ extension ConnectionSet {
         connectResult = result
         errors.connect += 1
         ring.closeNow(connections[index].socket)
+        if isStarted { reopening.pause(at: now) }
+        closed(index)
+    }
+
+    /// The kernel holds nothing of it.
+    mutating func closed(_ index: Int) {
         connections[index].state = .closed
+        if reconnects, isStarted, !isEnding { reopening.add(index) }
+    }
+
+    /// Make anew what the server has ended.
+    mutating func reopen() throws(LoadError) {
+        while connecting < ConnectionSet.connectingMax, let index = reopening.take(at: now) {
+            connections[index].reset()
+            drop(index)
+            try connect(index)
+        }
     }
 
     /// End them all, and wait until the kernel has let go of what it borrowed.
     mutating func close() {
+        isEnding = true
         for index in 0..<started { end(index) }
         flush()
         while (0..<started).contains(where: { connections[$0].state != .closed }) {

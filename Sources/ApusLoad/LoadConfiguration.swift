@@ -21,6 +21,8 @@ package struct PacketLoadConfiguration: Sendable {
     package var backlogMax = 1_000_000
     /// How long an open loop waits for the replies that are missing at its end.
     package var drainSeconds = 1.0
+    /// A connection that the server ends is made anew, and what it owed a reply for is counted as lost.
+    package var reconnects = false
     /// The process whose processor time is read; nil: none is.
     package var serverPID: Int32?
     /// What protects the connections; nil: nothing does.

@@ -5,6 +5,8 @@ import ApusReactor
 /// The states, in the order in which they are passed; a connect that fails goes straight to the last.
 ///
 ///     unopened ──▶ connecting ──▶ (securing) ──▶ open ──peer's FIN, an error, us──▶ closing ──bits clear──▶ closed
+///
+/// A set that reconnects takes a closed one back to connecting.
 enum LoadConnectionState: UInt8 {
     case unopened, connecting, securing, open, closing, closed
 }
@@ -20,6 +22,8 @@ struct LoadConnection: BitwiseCopyable {
     var sending = false
     /// A cancel of both is on its way.
     var cancelling = false
+    /// Asks nothing more, and ends when all it has asked is answered.
+    var isLeaving = false
 
     var reader = ReplyReader()
     /// Requests to send.
@@ -46,7 +50,17 @@ struct LoadConnection: BitwiseCopyable {
     }
 
     @inline(__always)
-    var hasToSend: Bool { owed > 0 || !flight.isEmpty || owedPongs > 0 }
+    var hasToSend: Bool { (owed > 0 && !isLeaving) || !flight.isEmpty || owedPongs > 0 }
+
+    @inline(__always)
+    var hasLeft: Bool { isLeaving && outstanding == 0 && flight.isEmpty && !sending }
+
+    /// As it was before its first connect, but for what is counted and what it still has to ask.
+    mutating func reset() {
+        let (owed, answered) = (owed, answered)
+        self = LoadConnection()
+        (self.owed, self.answered) = (owed, answered)
+    }
 
     /// A reply needs a request: takes at most so many replies, and returns how many were asked for.
     @inline(__always)

@@ -29,6 +29,8 @@ package struct LoadErrors: Encodable, Equatable, Sendable {
     package var closed = 0
     /// Connections that were not made.
     package var connect = 0
+    /// Where connections are made anew: requests that went out and were never answered.
+    package var lost = 0
 
     package init() {}
 }
@@ -123,6 +125,8 @@ package struct PacketReport: Equatable, Sendable {
     package var messagesPerSecond: Double
     /// Of packets, in one direction.
     package var bytesPerSecond: Double
+    /// Connections that were made anew; nil: none would have been.
+    package var reconnections: Int?
     package var errors: LoadErrors
     package var latency: LatencyReport
     package var openLoop: OpenLoopReport?
@@ -135,7 +139,7 @@ extension PacketReport: Encodable {
         case kind, address, connections, depth, size, seconds, rate, messages
         case messagesPerSecond = "messages_per_second"
         case bytesPerSecond = "bytes_per_second"
-        case errors
+        case reconnections, errors
         case latency = "latency_us"
         case openLoop = "open_loop"
         case generator, server
@@ -154,6 +158,7 @@ extension PacketReport: Encodable {
         try container.encode(messages, forKey: .messages)
         try container.encode(messagesPerSecond, forKey: .messagesPerSecond)
         try container.encode(bytesPerSecond, forKey: .bytesPerSecond)
+        try container.encode(reconnections, forKey: .reconnections)
         try container.encode(errors, forKey: .errors)
         try container.encode(latency, forKey: .latency)
         try container.encode(openLoop, forKey: .openLoop)

@@ -6,7 +6,9 @@ extension Ring {
     /// A ring for the calling thread.
     static func forLoad(connections: Int, burstByteCount: Int, tier: RingTier) throws(LoadError) -> Ring {
         do throws(RingUnavailable) {
-            return try Ring(sizes: .forLoad(connections: connections, burstByteCount: burstByteCount), tier: tier)
+            return try Ring(
+                sizes: .forLoad(connections: connections, burstByteCount: burstByteCount), tier: tier,
+                allowing: .connecting)
         } catch {
             throw .ring(error)
         }

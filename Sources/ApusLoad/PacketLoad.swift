@@ -27,7 +27,7 @@ package struct PacketLoad: ~Copyable {
         var load = try PacketLoad(configuration)
         try load.start()
         while load.interval.phase != .over { try load.turn(progress) }
-        load.drain()
+        try load.drain()
         guard load.isAnswered || load.connections.errors.mismatched > 0 else {
             throw .noReply(configuration.address, seconds: load.interval.seconds)
         }
@@ -44,9 +44,10 @@ package struct PacketLoad: ~Copyable {
             countPerSendMax: isOpen ? LoadLimits.depth : configuration.depth)
         var opened = try ConnectionSet(
             to: configuration.address, count: configuration.connections, from: .unbound, requests: requests,
-            outstandingMax: isOpen ? 0 : configuration.depth, security: configuration.security,
-            tier: configuration.tier)
+            outstandingMax: isOpen ? 0 : configuration.depth, reconnects: configuration.reconnects,
+            security: configuration.security, tier: configuration.tier)
         try opened.open(upTo: configuration.connections)
+        opened.isStarted = true
         interval = try MeasuredInterval(
             warmup: Nanoseconds(seconds: configuration.warmupSeconds),
             duration: Nanoseconds(seconds: configuration.seconds),
@@ -73,12 +74,13 @@ package struct PacketLoad: ~Copyable {
 
 extension PacketLoad {
     private mutating func turn(_ progress: (LoadProgress) -> Void) throws(LoadError) {
-        connections.wait(until: min(interval.end, clock.next, schedule?.next ?? .never))
+        connections.wait(until: min(interval.end, clock.next, schedule?.next ?? .never, connections.reopening.next))
         while let arrival = connections.next() { account(arrival) }
         tell(progress)
         try advance()
         requestDue()
         connections.flush()
+        try connections.reopen()
     }
 
     @inline(__always)
@@ -144,7 +146,7 @@ extension PacketLoad {
 
     private mutating func advance() throws(LoadError) {
         let now = connections.now
-        if connections.openCount == 0 {
+        if connections.isDead {
             guard interval.phase == .measured, isAnswered else { throw .closed(configuration.address) }
             return try interval.finish(at: now)
         }
@@ -168,12 +170,13 @@ extension PacketLoad {
 
     /// An open loop waits a while for what is still missing. What then is missing has waited as long as it is old: left
     /// out, the longest waits would be the ones that do not count.
-    private mutating func drain() {
+    private mutating func drain() throws(LoadError) {
         let deadline = connections.now + Nanoseconds(seconds: configuration.drainSeconds)
-        while let backlog = schedule?.backlog, backlog > 0, connections.openCount > 0, connections.now < deadline {
-            connections.wait(until: deadline)
+        while let backlog = schedule?.backlog, backlog > 0, !connections.isDead, connections.now < deadline {
+            connections.wait(until: min(deadline, connections.reopening.next))
             while let arrival = connections.next() { account(arrival) }
             connections.flush()
+            try connections.reopen()
         }
         guard let schedule else { return }
         for connection in 0..<connections.count {
@@ -204,6 +207,7 @@ extension PacketLoad {
             messages: messages,
             messagesPerSecond: messagesPerSecond,
             bytesPerSecond: messagesPerSecond * Double(packetByteCount),
+            reconnections: configuration.reconnects ? connections.reopening.count : nil,
             errors: connections.errors,
             latency: latency.report,
             openLoop: openLoopReport,

@@ -5,9 +5,11 @@
 struct Reading: BitwiseCopyable, Equatable {
     /// Expected replies that ended in these bytes.
     var replies = 0
-    /// Other packets that ended in them, PINGs apart.
+    /// Other packets that ended in them, PINGs and DISCONNECTs apart.
     var wrong = 0
     var pings = 0
+    /// The server asked us to leave.
+    var isDismissed = false
     /// What follows is no packet; the connection is of no more use.
     var isBroken = false
 
@@ -16,6 +18,7 @@ struct Reading: BitwiseCopyable, Equatable {
         replies += next.replies
         wrong += next.wrong
         pings += next.pings
+        isDismissed = isDismissed || next.isDismissed
         isBroken = isBroken || next.isBroken
     }
 }
@@ -65,6 +68,7 @@ struct ReplyReader: BitwiseCopyable {
             switch verdict {
             case .unfinished: return
             case .ping: reading.pings += 1
+            case .disconnect: reading.isDismissed = true
             case .wrong: reading.wrong += 1
             case .broken:
                 reading.isBroken = true

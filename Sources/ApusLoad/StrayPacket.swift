@@ -8,7 +8,9 @@ struct StrayPacket: BitwiseCopyable {
         case unfinished
         /// The server asks whether we are there.
         case ping
-        /// Whole, and neither a PING nor what was expected.
+        /// The server is about to end and asks us to leave.
+        case disconnect
+        /// Whole, and neither of these nor what was expected.
         case wrong
         /// Not a packet: nothing behind it can be read.
         case broken
@@ -37,7 +39,11 @@ struct StrayPacket: BitwiseCopyable {
                 skip(min(bytes.count, byteCount - byteCountSeen), of: &bytes)
             }
         }
-        return isPing ? .ping : .wrong
+        return switch kind {
+        case MessageKind.ping.rawValue: .ping
+        case MessageKind.disconnect.rawValue: .disconnect
+        default: .wrong
+        }
     }
 
     private mutating func skip(_ count: Int, of bytes: inout UnsafeRawBufferPointer) {
@@ -55,11 +61,12 @@ struct StrayPacket: BitwiseCopyable {
         return true
     }
 
-    private var isPing: Bool {
-        guard headByteCount == StrayPacket.headByteCountMax else { return false }
+    /// The message's discriminant, little-endian; nil where there is none.
+    private var kind: UInt32? {
+        guard headByteCount == StrayPacket.headByteCountMax else { return nil }
         let start = PacketFormat.headerByteCount
-        return (0..<MessageFormat.discriminantByteCount).allSatisfy { offset in
-            head[start + offset] == UInt8(truncatingIfNeeded: MessageKind.ping.rawValue >> (UInt32(offset) * 8))
+        return (0..<MessageFormat.discriminantByteCount).reduce(0) { kind, offset in
+            kind | UInt32(head[start + offset]) << (UInt32(offset) * 8)
         }
     }
 }

@@ -7,7 +7,8 @@ package struct Listeners: Sendable {
     package let descriptors: [Descriptor]
     /// With the port that the kernel chose, if it was left to it.
     package let address: SocketAddress
-    private let file: SocketFile?
+    /// What stands for a UNIX socket in the file system.
+    package let file: SocketFile?
 
     /// Open `count` sockets for a TCP address, between which the kernel divides connections, or one for a UNIX path.
     package static func open(
@@ -32,12 +33,35 @@ package struct Listeners: Sendable {
         }
     }
 
+    /// Sockets that are bound and listen already, as many as there are; nothing is probed. They are ours from here on,
+    /// also when this fails.
+    package static func adopt(_ descriptors: [Descriptor]) throws(InheritedSocketError) -> Listeners {
+        precondition(!descriptors.isEmpty, "no listener")
+        do throws(InheritedSocketError) {
+            var addresses: [SocketAddress] = []
+            for descriptor in descriptors { addresses.append(try ApusReactor.adopt(descriptor)) }
+            let file = addresses[0].unixPath.flatMap(SocketFile.init(at:))
+            return Listeners(descriptors: descriptors, address: addresses[0], file: file)
+        } catch {
+            descriptors.forEach(closeDescriptor)
+            throw error
+        }
+    }
+
     /// Stop listening; a UNIX path is removed, if it is still ours.
     package func close() {
         // First the path: while the socket is open, no other file can have its inode.
         file?.removeIfOurs()
         descriptors.forEach(closeDescriptor)
     }
+
+    /// Other descriptors of the same sockets.
+    package func copied() throws(SystemError) -> Listeners {
+        Listeners(descriptors: try duplicate(descriptors), address: address, file: file)
+    }
+
+    /// Close the sockets and leave the path.
+    package func closeSockets() { descriptors.forEach(closeDescriptor) }
 
     /// Remove the path and leave the sockets, for one who hands `descriptors` to rings that close them.
     package func removeFile() { file?.removeIfOurs() }

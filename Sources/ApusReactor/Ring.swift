@@ -33,12 +33,15 @@ public struct Ring: RingIO, ~Copyable {
     /// The eventfd's value lands here; nobody reads it.
     private let wakeCount: UnsafeMutablePointer<UInt64>
 
-    /// A ring for the calling thread, created disabled and enabled here: no completion and no doorbell can arrive
-    /// before.
-    public init(sizes: RingSizes = RingSizes(), tier: RingTier) throws(RingUnavailable) {
+    /// A ring for the calling thread, created disabled, restricted and enabled here: no completion and no doorbell can
+    /// arrive before.
+    /// - Parameter allowed: what it takes from then on; any other operation completes with EACCES.
+    public init(
+        sizes: RingSizes = RingSizes(), tier: RingTier, allowing allowed: RingOperations = .all
+    ) throws(RingUnavailable) {
         let mapping = try ProvidedBuffers.Mapping(sizes)
         do throws(RingUnavailable) {
-            unsafe uring = try Ring.open(sizes, with: mapping)
+            unsafe uring = try Ring.open(sizes, with: mapping, allowing: allowed)
         } catch {
             mapping.unmap()
             throw error
@@ -53,7 +56,7 @@ public struct Ring: RingIO, ~Copyable {
     }
 
     private static func open(
-        _ sizes: RingSizes, with mapping: ProvidedBuffers.Mapping
+        _ sizes: RingSizes, with mapping: ProvidedBuffers.Mapping, allowing allowed: RingOperations
     ) throws(RingUnavailable) -> UnsafeMutablePointer<io_uring> {
         let uring = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
         unsafe uring.initialize(to: io_uring())
@@ -65,6 +68,7 @@ public struct Ring: RingIO, ~Copyable {
         do throws(RingUnavailable) {
             try unsafe requireOperations(of: uring)
             try unsafe mapping.register(with: uring, group: bufferGroup)
+            try unsafe allowed.restrict(uring)
             let enabled = unsafe curing_enable(uring)
             guard enabled == 0 else { throw RingUnavailable.refused(errno: -enabled) }
         } catch {
@@ -101,14 +105,9 @@ public struct Ring: RingIO, ~Copyable {
     }
 
     private static func requireOperations(of uring: UnsafeMutablePointer<io_uring>) throws(RingUnavailable) {
-        let needed = [
-            (IORING_OP_ACCEPT, "accept"), (IORING_OP_RECV, "receive"), (IORING_OP_SEND, "send"),
-            (IORING_OP_CONNECT, "connect"), (IORING_OP_SHUTDOWN, "shutdown"), (IORING_OP_CLOSE, "close"),
-            (IORING_OP_ASYNC_CANCEL, "cancel"), (IORING_OP_READ, "read"), (IORING_OP_MSG_RING, "msg_ring"),
-        ]
         guard let probe = unsafe io_uring_get_probe_ring(uring) else { throw .refused(errno: EINVAL) }
         defer { unsafe io_uring_free_probe(probe) }
-        for (operation, name) in needed where unsafe curing_supports(probe, Int32(operation.rawValue)) == 0 {
+        for (operation, name) in RingOperations.all.named where unsafe curing_supports(probe, Int32(operation)) == 0 {
             throw .missingOperation(name)
         }
     }
@@ -154,6 +153,8 @@ extension Ring {
     public mutating func ringDoorbell(of target: Descriptor, delivering delivered: Token, token: Token) {
         unsafe curing_prepare_doorbell(entry(), target.number, delivered.bits, token.bits)
     }
+
+    public func host(of socket: Descriptor) -> HostAddress? { peerAddress(of: socket)?.host }
 
     public func closeNow(_ descriptor: Descriptor) {
         // Its result says nothing we could act on: Linux frees the number whatever it returns.

@@ -77,6 +77,8 @@ public struct KernelRelease: Comparable, CustomStringConvertible, Sendable {
 public enum RingUnavailable: Error, Equatable, CustomStringConvertible {
     case refused(errno: Int32)
     case missingOperation(String)
+    /// The kernel does not confine the ring to what Apus asks of it.
+    case unrestricted(errno: Int32)
     case unknownTier(String)
     case noMemory(String)
 
@@ -85,6 +87,10 @@ public enum RingUnavailable: Error, Equatable, CustomStringConvertible {
         case .refused(let errno): RingUnavailable.reason(for: errno)
         case .missingOperation(let name):
             "io_uring on this kernel (\(KernelRelease.current())) lacks \(name): Apus needs Linux 6.1 or newer."
+        case .unrestricted(let errno):
+            "The io_uring cannot be confined to the operations Apus uses (\(errorText(errno)), kernel "
+                + "\(KernelRelease.current())): every kernel from 5.10 on can, so look for a seccomp profile that "
+                + "filters the calls of io_uring_register, and let IORING_REGISTER_RESTRICTIONS through."
         case .unknownTier(let text):
             "\(RingTier.environmentVariable)=\(text) names no tier: use 6.1, newest, or unset it."
         case .noMemory(let what):

@@ -41,7 +41,7 @@ public struct Completion: BitwiseCopyable {
 public enum PlantedFault: String, CaseIterable, Sendable {
     case lostReceiveRearm, lostAcceptRearm, doubleRecycle, leakedLease, skippedGenerationCheck, secondSendInFlight
     case shortSendForgotten, closeBeforeBitsClear, leakedConnectionCount, leakedChunk, lostResume, lostStarvedRearm
-    case repliesAfterDisconnectLost, reorderedAsyncReplies, ignoredReadPause
+    case repliesAfterDisconnectLost, reorderedAsyncReplies, ignoredReadPause, leakedHostPlace
 }
 
 public protocol RingIO: ~Copyable {
@@ -72,6 +72,8 @@ public protocol RingIO: ~Copyable {
 
     /// Close a descriptor at once, outside the ring (one that never became a connection).
     func closeNow(_ descriptor: Descriptor)
+    /// The host at the other end of a socket, at once; nil over UNIX, and when the peer is gone.
+    func host(of socket: Descriptor) -> HostAddress?
     func plants(_ fault: PlantedFault) -> Bool
 }
 

@@ -81,16 +81,7 @@ extension SocketAddress {
     /// any UNIX socket. Seeded anew in every process, so that nobody can choose addresses that share it.
     package var hostKey: UInt64 {
         var hasher = Hasher()
-        switch family {
-        case .ipv4: hasher.combine(view(as: sockaddr_in.self).sin_addr.s_addr)
-        case .ipv6:
-            unsafe withUnsafeBytes(of: view(as: sockaddr_in6.self).sin6_addr) { bytes in
-                // An IPv4 address in an IPv6 one has its own bytes at the end.
-                let isMapped = unsafe bytes.prefix(10).allSatisfy { $0 == 0 }
-                unsafe hasher.combine(bytes: .init(rebasing: bytes.prefix(isMapped ? 16 : 8)))
-            }
-        case .unix, nil: break
-        }
+        hasher.combine(host?.site)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 

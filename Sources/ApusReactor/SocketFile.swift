@@ -26,6 +26,16 @@ package struct SocketFile: Equatable, Sendable {
         _ = unsafe unlink(path)
     }
 
+    /// Remove the file if nobody listens behind it any more, for a socket that another process may hold too. To be
+    /// called when ours are closed: while one is open it answers, whoever has it.
+    package func removeIfAbandoned() {
+        do {
+            if try SocketFile.isStale(SocketAddress(unixPath: path)) { removeIfOurs() }
+        } catch {
+            // No descriptor for asking: a file too many does no harm, and the next one who binds clears it.
+        }
+    }
+
     /// Make room for `address`, a UNIX path: remove what a crashed server left behind. What a live one answers on is in
     /// use, and what is no socket is not ours to remove.
     static func clearStale(for address: SocketAddress) throws(SocketError) {

@@ -62,6 +62,20 @@ package func setReceiveBuffer(byteCount: Int, on socket: Descriptor) throws(Syst
     try setOption(SO_RCVBUF, level: SOL_SOCKET, to: Int32(clamping: byteCount), on: socket, "size a receive buffer")
 }
 
+/// Let the kernel size a send buffer by itself again, as it does for sockets that nobody set one on.
+package func releaseSendBuffer(on socket: Descriptor) throws(SystemError) {
+    // SO_BUF_LOCK, which the C library has no name for yet; Linux 5.14.
+    try setOption(72, level: SOL_SOCKET, to: 0, on: socket, "let the kernel size a send buffer")
+}
+
+/// How many bytes a TCP socket takes for sending beyond what is on its way; 0 is the system's default. Inherited
+/// likewise.
+package func setNotSentLowWater(byteCount: Int, on socket: Descriptor) throws(SystemError) {
+    try setOption(
+        TCP_NOTSENT_LOWAT, level: Int32(IPPROTO_TCP), to: Int32(clamping: byteCount), on: socket,
+        "limit the bytes that wait to be sent")
+}
+
 /// How long a TCP peer may leave data unacknowledged before the kernel gives the connection up. Inherited likewise.
 package func setUserTimeout(_ timeout: Nanoseconds, on socket: Descriptor) throws(SystemError) {
     let milliseconds = Int32(clamping: timeout / .millisecond)

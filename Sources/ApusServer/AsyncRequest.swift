@@ -15,8 +15,14 @@ package enum ShardEvent: Sendable {
     case push(ConnectionToken, packet: [UInt8])
     /// New connections of this listener get this certificate and what belongs to it.
     case replaceTLS(listener: Int, TLSMaterial)
-    /// Finish what is under way; force what is left after so long.
-    case drain(Nanoseconds)
+    /// Other limits and listeners from now on.
+    case reload(ShardReload)
+    /// Accept here too. Posted when every inbox holds the reload that belongs to it.
+    case accept([ShardListener])
+    /// Stop accepting; somebody else goes on.
+    case releaseListeners
+    /// Finish what is under way; force what is left after so long. Idle peers are told to leave one by one over `over`.
+    case drain(Nanoseconds, over: Nanoseconds = 0)
     case stop
 }
 

@@ -53,6 +53,12 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case sealReflected
     /// A packed payload is malformed, or larger than it may be when it is unpacked.
     case decompression
+    /// A packet, or a TLS record, began and did not get on at the least rate.
+    case slowRequest
+    /// The peer takes its replies, but below the least rate.
+    case slowConsumer
+    /// More messages that ask for nothing than the budget of a connection.
+    case controlFlood
 
     /// The name in metrics and logs.
     public var label: String {
@@ -85,6 +91,9 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .sealReplayed: "seal_replayed"
         case .sealReflected: "seal_reflected"
         case .decompression: "decompression"
+        case .slowRequest: "slow_request"
+        case .slowConsumer: "slow_consumer"
+        case .controlFlood: "control_flood"
         }
     }
 
@@ -113,6 +122,10 @@ public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case handshakeLimit
     /// No TLS session could be made.
     case noSession
+    /// Its address opens connections faster than one may.
+    case addressRate
+    /// Its address has as many connections as one may.
+    case addressLimit
 
     public var label: String {
         switch self {
@@ -124,6 +137,8 @@ public enum RefusalReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .failed: "failed"
         case .handshakeLimit: "handshake_limit"
         case .noSession: "no_session"
+        case .addressRate: "address_rate"
+        case .addressLimit: "address_limit"
         }
     }
 }

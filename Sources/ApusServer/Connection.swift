@@ -50,7 +50,11 @@ package struct Connection: BitwiseCopyable {
     /// The first reason counts; set when `phase` leaves `open`.
     package var reason = CloseReason.peerFinished
     package let listener: UInt8
+    /// Where its address is counted.
+    let hostPlace: HostPlace
     package let session: SessionKind
+    /// With the payload limit that held when it began.
+    let decoder: PacketDecoder
 
     // What the kernel holds. A slot is freed only when none of these is set.
     package var receiving = false
@@ -105,16 +109,25 @@ package struct Connection: BitwiseCopyable {
     var lastMessage: Instant
     /// When the send in flight began, or our FIN went out.
     var waitingSince: Instant
+    /// When the unfinished packet at the end of `inbound` began to arrive.
+    var packetSince: Instant
+    /// When the first send of the buffer that is on its way began.
+    var batchSince: Instant
+    /// When the budget for messages that ask for nothing is whole again.
+    var controlFull = Instant(nanoseconds: 0)
 
     package init(
-        _ descriptor: Descriptor, generation: UInt32, listener: UInt8, session: SessionKind, at now: Instant
+        _ descriptor: Descriptor, generation: UInt32, listener: UInt8, session: SessionKind,
+        hostPlace: HostPlace = .none, payloadByteCountMax: Int = PacketFormat.payloadByteCountMax, at now: Instant
     ) {
         self.descriptor = descriptor
         self.generation = generation
         self.listener = listener
         self.session = session
+        self.hostPlace = hostPlace
+        decoder = PacketDecoder(payloadByteCountMax: payloadByteCountMax)
         (opened, lastReceived, lastSent, lastMessage, waitingSince) = (now, now, now, now, now)
-        lastPinged = now
+        (lastPinged, packetSince, batchSince) = (now, now, now)
     }
 
     /// PINGs since the peer was last heard.

@@ -34,20 +34,33 @@ package struct Limits: Sendable {
     }
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
+    /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be
+    /// read before anything of theirs is overdue.
+    static let standstill: Nanoseconds = 100 * .millisecond
     /// How long accepting pauses when the process has no descriptor left.
     static let acceptPause: Nanoseconds = 100 * .millisecond
+    /// A client that was held up may send so many seconds' worth of control messages at once.
+    static let controlBurstSeconds = 2
     /// Silent heartbeat intervals after which a peer counts as dead (NPRO §6.1).
     static let silentIntervalsMax: UInt64 = 4
 
+    /// Slots for connections; how many may be open at once is the process's to say (`SharedState.connectionsMax`).
     package var connections: Int
-    var firstByteTimeout: Nanoseconds
+    var firstByteTimeout: Timeout
     /// From accept until keys are agreed on, all messages together.
-    var handshakeTimeout: Nanoseconds
+    var handshakeTimeout: Timeout
     /// Connections of this shard that may be without keys at once.
     var handshakesAtOnce: Int
-    var stalledWriteTimeout: Nanoseconds
-    var idleTimeout: Nanoseconds?
-    var heartbeatInterval: Nanoseconds?
+    var stalledWriteTimeout: Timeout
+    /// What a packet or a batch of replies may take beyond its bytes' time.
+    var slowPeerGrace: Timeout
+    private var nanosecondsPerByte: Nanoseconds
+    /// When a send is looked at for the first time.
+    var sendPatience: Nanoseconds { min(stalledWriteTimeout.length, slowPeerGrace.length) }
+    /// Messages of one connection that ask for nothing.
+    var control: RateLimit
+    var idleTimeout: Timeout?
+    var heartbeatInterval: Timeout?
     package var asyncRequests: UInt32
     package var outstandingByteCountMax: Int
     package var payloadByteCountMax: Int
@@ -55,30 +68,76 @@ package struct Limits: Sendable {
     /// Above this much of the budget a connection that has replies waiting is not read further.
     var memoryHighWater: Int
 
-    /// What may wait on a TLS connection, its own records included.
-    var recordByteCountLimit: Int { outstandingByteCountMax + PacketFormat.payloadByteCountMax + (1 << 20) }
+    /// What may wait on a TLS connection, its own records included. It never falls: beyond it connections are cut.
+    var recordByteCountLimit: Int
 
     package init(_ configuration: ServerConfiguration) {
         connections = configuration.maxConnections
-        firstByteTimeout = Nanoseconds(configuration.firstByteTimeout)
-        handshakeTimeout = Nanoseconds(configuration.handshakeTimeout)
+        firstByteTimeout = Timeout(configuration.firstByteTimeout)
+        handshakeTimeout = Timeout(configuration.handshakeTimeout)
         handshakesAtOnce = configuration.handshakesAtOncePerShard
-        stalledWriteTimeout = Nanoseconds(configuration.stalledWriteTimeout)
-        idleTimeout = configuration.idleTimeout.map { Nanoseconds($0) }
-        heartbeatInterval = configuration.heartbeatInterval.map { Nanoseconds($0) }
+        stalledWriteTimeout = Timeout(configuration.stalledWriteTimeout)
+        slowPeerGrace = Timeout(configuration.slowPeerGrace)
+        nanosecondsPerByte = .second / Nanoseconds(configuration.peerByteRateMin)
+        control = RateLimit(
+            perSecond: configuration.controlRateMax, burst: Limits.controlBurstSeconds * configuration.controlRateMax)
+        idleTimeout = configuration.idleTimeout.map { Timeout($0) }
+        heartbeatInterval = configuration.heartbeatInterval.map { Timeout($0) }
         asyncRequests = UInt32(configuration.backpressureLimit)
         outstandingByteCountMax = configuration.outstandingByteCountMax
+        recordByteCountLimit = outstandingByteCountMax + PacketFormat.payloadByteCountMax + (1 << 20)
         payloadByteCountMax = configuration.payloadByteCountMax
         memoryByteCount = configuration.memoryBudgetPerShard
         memoryHighWater = configuration.memoryBudgetPerShard / 8 * 7
     }
 
+    /// Listeners at once, those that were removed and still have connections among them.
+    package static let listenersMax = 64
+    /// Slots are reserved for so many times the connections that are configured, so that a reload may allow more. One
+    /// that is never used costs address space only.
+    static let connectionsReserve = 4
+
+    /// When so many bytes, which began at `start`, have taken a peer too long.
+    func deadline(from start: Instant, for byteCount: Int) -> Instant {
+        // At most 48 MiB at a byte a second: 2^56 ns.
+        slowPeerGrace.deadline(from: start) + Nanoseconds(byteCount) * nanosecondsPerByte
+    }
+
     /// The connections a process can hold: what was asked for, as far as its descriptors reach.
     /// - Parameter descriptors: the process's limit (nofile).
     package static func connections(configured: Int, descriptors: Int, listeners: Int, shards: Int) -> Int {
-        let perShard = listeners + 2  // its listening sockets, its ring, its eventfd
+        max(1, min(configured, descriptors - descriptorsBesides(listeners: listeners, shards: shards)))
+    }
+
+    /// Descriptors that are no connections.
+    static func descriptorsBesides(listeners: Int, shards: Int) -> Int {
+        let perShard = 2 * listeners + 2  // its listening sockets and the server's own copies, its ring, its eventfd
         let others = 32  // standard streams, the program's own files, a connection that is refused
-        return max(1, min(configured, descriptors - shards * perShard - others))
+        return shards * perShard + others
+    }
+
+    /// Slots to reserve at start, for all that a reload may allow.
+    static func connectionsReserved(for configured: Int, descriptors: Int, listeners: Int, shards: Int) -> Int {
+        connections(
+            configured: min(configured * connectionsReserve, connectionsMax), descriptors: descriptors,
+            listeners: listeners, shards: shards)
+    }
+
+    /// What a reload changes while connections are there. What was reserved stays, and timeouts that became shorter
+    /// begin now.
+    mutating func replace(with new: Limits, at now: Instant) {
+        let old = self
+        self = new
+        connections = old.connections
+        memoryByteCount = old.memoryByteCount
+        memoryHighWater = old.memoryHighWater
+        recordByteCountLimit = max(old.recordByteCountLimit, new.recordByteCountLimit)
+        firstByteTimeout = old.firstByteTimeout.replaced(by: new.firstByteTimeout, at: now)
+        handshakeTimeout = old.handshakeTimeout.replaced(by: new.handshakeTimeout, at: now)
+        stalledWriteTimeout = old.stalledWriteTimeout.replaced(by: new.stalledWriteTimeout, at: now)
+        slowPeerGrace = old.slowPeerGrace.replaced(by: new.slowPeerGrace, at: now)
+        idleTimeout = new.idleTimeout.map { Timeout.replacing(old.idleTimeout, by: $0, at: now) }
+        heartbeatInterval = new.heartbeatInterval.map { Timeout.replacing(old.heartbeatInterval, by: $0, at: now) }
     }
 
     /// What one connection needs to echo the longest message: a packet is gathered by doubling (the old and the new

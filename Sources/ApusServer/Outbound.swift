@@ -18,6 +18,9 @@ package struct Outbound: BitwiseCopyable {
     @inline(__always)
     package var byteCount: Int { gatheredByteCount + sendingByteCount - sentByteCount }
 
+    /// The bytes of the buffer that is on its way, sent or not; zero between two of them.
+    package var batchByteCount: Int { sendingByteCount }
+
     package var isEmpty: Bool { byteCount == 0 }
 
     /// Buffers it holds; the invariant checks count them.

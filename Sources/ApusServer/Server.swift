@@ -39,44 +39,40 @@ public struct Server: Sendable {
     /// accepted; when it throws, nothing is left behind.
     public func start() throws(ServerError) -> ServerHandle {
         let problems = configuration.problems()
-        guard problems.isEmpty else { throw .invalidConfiguration(problems) }
-        var configuration = configuration
-        configuration.maxConnections = Limits.connections(
-            configured: configuration.maxConnections, descriptors: raiseDescriptorLimit(),
-            listeners: configuration.listeners.count, shards: configuration.shards)
-        return try start(configuration)
+        guard problems.isEmpty else {
+            for listener in configuration.listeners {
+                listener.inherited.forEach { closeDescriptor(Descriptor($0)) }
+            }
+            throw .invalidConfiguration(problems)
+        }
+        let table = try ListenerTable(opening: configuration)
+        do throws(ServerError) {
+            return try start(table)
+        } catch {
+            table.close()
+            throw error
+        }
     }
 
-    private func start(_ configuration: ServerConfiguration) throws(ServerError) -> ServerHandle {
+    private func start(_ table: ListenerTable) throws(ServerError) -> ServerHandle {
+        var configuration = configuration
+        let (descriptors, listenerCount) = (raiseDescriptorLimit(), configuration.listeners.count)
+        let reserved = Limits.connectionsReserved(
+            for: configuration.maxConnections, descriptors: descriptors, listeners: listenerCount,
+            shards: configuration.shards)
+        configuration.maxConnections = min(configuration.maxConnections, reserved)
         let tier: RingTier
         do throws(RingUnavailable) {
             if let asked = configuration.ringTier { tier = asked } else { tier = try RingTier.fromEnvironment() }
         } catch {
             throw .hostNotFit(error.description)
         }
-        let sockets = try ListenerSockets(configuration)
-        let shared: SharedState
-        let inboxes: [Inbox<ShardEvent>]
-        let threads: [ThreadHandle]
-        do throws(ServerError) {
-            (shared, inboxes) = try openShared(configuration)
-            threads = try startShards(configuration, sockets, shared, inboxes, tier)
-        } catch {
-            sockets.close()
-            throw error
-        }
-        return try handle(configuration, sockets, shared, inboxes, threads)
-    }
-
-    /// From here on the shards own the sockets.
-    private func handle(
-        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
-        _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
-    ) throws(ServerError) -> ServerHandle {
+        let (shared, inboxes) = try openShared(configuration)
+        let threads = try startShards(configuration, table, shared, inboxes, tier, connectionsReserved: reserved)
+        let live = LiveConfiguration(configuration, table, connectionsReserved: reserved, shared)
         do throws(SystemError) {
-            return try ServerHandle(configuration, sockets, shared, inboxes, threads)
+            return try ServerHandle(live, shared, inboxes, threads)
         } catch {
-            sockets.removeFiles()
             inboxes.forEach { _ = $0.post(.stop) }
             threads.forEach { $0.join() }
             throw .hostNotFit(error.description)
@@ -106,24 +102,29 @@ public struct Server: Sendable {
         }
     }
 
-    /// All shards run, or none does.
+    /// All shards run, or none does; only shards that run own what they accept on.
     private func startShards(
-        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
-        _ inboxes: [Inbox<ShardEvent>], _ tier: RingTier
+        _ configuration: ServerConfiguration, _ table: ListenerTable, _ shared: SharedState,
+        _ inboxes: [Inbox<ShardEvent>], _ tier: RingTier, connectionsReserved: Int
     ) throws(ServerError) -> [ThreadHandle] {
         var threads: [ThreadHandle] = []
         var starts: [ShardStart] = []
+        var acceptors: [[ShardListener]] = []
         do throws(SystemError) {
+            acceptors = try table.handOut(to: configuration.shards)
+            ListenerTable.count(acceptors, in: shared)
             for index in 0..<configuration.shards {
-                let settings = ShardSettings(
+                var settings = ShardSettings(
                     configuration, dispatcher, index: UInt8(index), shared: shared, inbox: inboxes[index])
-                let start = ShardStart(settings, sockets.listeners(of: index), tier)
+                settings.limits.connections = connectionsReserved
+                let start = ShardStart(settings, acceptors[index], tier)
                 starts.append(start)
                 threads.append(try LoopThread.start(name: "apus-shard-\(index)") { start.runShard() })
             }
         } catch {
             starts.forEach { $0.go.open(with: false) }
             threads.forEach { $0.join() }
+            ListenerTable.closeAll(acceptors)
             throw .hostNotFit(error.description)
         }
         let failure = starts.lazy.compactMap { $0.failure.wait() }.first
@@ -131,6 +132,7 @@ public struct Server: Sendable {
         starts.forEach { $0.go.open(with: failure == nil) }
         guard let failure else { return threads }
         threads.forEach { $0.join() }
+        ListenerTable.closeAll(acceptors)
         throw .hostNotFit(failure)
     }
 }
@@ -153,7 +155,7 @@ private final class ShardStart: Sendable {
 
     func runShard() {
         do {
-            let ring = try Ring(tier: tier)
+            let ring = try Ring(tier: tier, allowing: .serving)
             settings.shared.entries[Int(settings.index)].ring.store(ring.descriptor.number, ordering: .releasing)
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)

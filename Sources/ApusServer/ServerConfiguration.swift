@@ -12,6 +12,21 @@ public struct ListenerConfiguration: Sendable {
     public var address: String
     public var session: SessionKind
     public var security: ListenerSecurity
+    /// Sockets that are bound and listen already (socket activation, or an earlier process of this program): nothing is
+    /// bound, and `address` says only what they are for. Their number need not be that of the shards. The server owns
+    /// them from `start` or `reload` on, also when that fails. Empty: bind.
+    public var inherited: [Int32] = []
+    /// Leave the path of a UNIX socket in the file system when the server ends: a service manager owns it.
+    public var keepsPath = false
+    /// What the kernel queues for sending on one TCP connection, in bytes (SO_SNDBUF); nil: it decides, within
+    /// net.ipv4.tcp_wmem.
+    public var sendBufferByteCount: Int?
+    /// Bytes on one TCP connection that the kernel takes beyond what is on its way (TCP_NOTSENT_LOWAT): they would be
+    /// neither in our memory budget nor in the network. Nil: no limit but the buffer's.
+    public var notSentByteCountMax: Int? = 256 << 10
+    /// How long a TCP peer may leave bytes unacknowledged before the kernel gives the connection up
+    /// (TCP_USER_TIMEOUT); nil: a quarter of an hour, as the system has it.
+    public var userTimeout: Duration? = .seconds(30)
 
     public init(
         name: String = "edge", address: String, session: SessionKind = .message, security: ListenerSecurity = .none
@@ -57,6 +72,16 @@ public struct ServerConfiguration: Sendable {
     public var handshakesPerSecondMax: Int = 2000
     /// How long a send may stand still before the connection is closed.
     public var stalledWriteTimeout: Duration = .seconds(5)
+    /// How long a packet that has begun may take to arrive, and replies to be taken, beyond what their bytes take at
+    /// `peerByteRateMin`: who dribbles is closed, `slow_request` and `slow_consumer`.
+    public var slowPeerGrace: Duration = .seconds(10)
+    /// Bytes a second that a peer must send of an unfinished packet, and take of replies that wait.
+    public var peerByteRateMin: Int = 4096
+    /// Messages a second of one connection that ask for nothing: PING, PONG, unknown ones, empty packets. Twice as many
+    /// may come at once; beyond that it is closed, `control_flood`. Requests do not count.
+    public var controlRateMax: Int = 10_000
+    /// What one address may have.
+    public var addressLimits = AddressLimits()
     /// Close a connection without a message for so long; nil: never.
     public var idleTimeout: Duration?
     /// Ping a peer to whom nothing was sent for so long; a peer silent for four intervals is closed. Nil: no pings.
@@ -92,12 +117,16 @@ public struct ServerConfiguration: Sendable {
     }
 
     /// Every mistake in the configuration, in words; empty when there is none.
-    public func problems() -> [String] { listenerProblems + countProblems + durationProblems }
+    public func problems() -> [String] {
+        listenerProblems + countProblems + durationProblems + addressLimits.problems()
+    }
 
     private var listenerProblems: [String] {
         var problems: [String] = []
         if listeners.isEmpty { problems.append("listeners: name at least one") }
-        if listeners.count > 64 { problems.append("listeners: at most 64, found \(listeners.count)") }
+        if listeners.count > Limits.listenersMax {
+            problems.append("listeners: at most \(Limits.listenersMax), found \(listeners.count)")
+        }
         if Set(listeners.map(\.name)).count != listeners.count { problems.append("listeners: names must differ") }
         for listener in listeners {
             do throws(AddressError) {
@@ -105,7 +134,8 @@ public struct ServerConfiguration: Sendable {
             } catch {
                 problems.append("listener \(listener.name): \(error)")
             }
-            problems += listener.security.problems().map { "listener \(listener.name): \($0)" }
+            let others = listener.security.problems() + listener.socketProblems
+            problems += others.map { "listener \(listener.name): \($0)" }
         }
         return problems
     }
@@ -120,6 +150,8 @@ public struct ServerConfiguration: Sendable {
             ("max_handshake_rate", handshakesPerSecondMax, 1...ReplayTable.handshakesPerSecondLimit),
             ("max_payload_size", payloadByteCountMax, 1...PacketFormat.payloadByteCountMax),
             ("max_outstanding_bytes", outstandingByteCountMax, 4096...Limits.outstandingByteCountLimit),
+            ("min_peer_rate", peerByteRateMin, 1...1 << 30),
+            ("max_control_rate", controlRateMax, 1...1_000_000),
             ("memory_budget", memoryBudgetPerShard, budgetMin...Int.max),
         ]
         return counts.filter { !$0.range.contains($0.value) }.map { name, value, range in
@@ -136,9 +168,27 @@ public struct ServerConfiguration: Sendable {
     private var durations: [(String, Duration)] {
         [
             ("first_byte_timeout", firstByteTimeout), ("handshake_timeout", handshakeTimeout),
-            ("stalled_write_timeout", stalledWriteTimeout),
+            ("stalled_write_timeout", stalledWriteTimeout), ("slow_peer_grace", slowPeerGrace),
             ("idle_timeout", idleTimeout ?? .seconds(1)), ("heartbeat_interval", heartbeatInterval ?? .seconds(1)),
             ("shutdown_timeout", shutdownTimeout),
         ]
+    }
+}
+
+extension ListenerConfiguration {
+    fileprivate var socketProblems: [String] {
+        var problems: [String] = []
+        let sizes = [("send_buffer", sendBufferByteCount), ("max_unsent_bytes", notSentByteCountMax)]
+        for (name, byteCount) in sizes {
+            guard let byteCount, !(4096...(1 << 30)).contains(byteCount) else { continue }
+            problems.append("\(name): 4096 to \(1 << 30), found \(byteCount)")
+        }
+        if let userTimeout, !(Duration.milliseconds(1)...(.seconds(86_400))).contains(userTimeout) {
+            problems.append("tcp_user_timeout: 1 ms to 1 day, found \(userTimeout)")
+        }
+        if inherited.contains(where: { $0 < 0 }) || Set(inherited).count != inherited.count {
+            problems.append("inherited sockets: descriptors that are open, each once")
+        }
+        return problems
     }
 }

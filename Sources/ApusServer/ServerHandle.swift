@@ -13,33 +13,39 @@ public enum ServerExit: Equatable, Sendable {
     case forced(connections: Int)
 }
 
+/// What a running server was last told, for its handle and for the thread that waits for its end.
+final class LiveState: Sendable {
+    let value: Mutex<LiveConfiguration>
+
+    init(_ value: LiveConfiguration) { self.value = Mutex(value) }
+}
+
 public final class ServerHandle: Sendable {
     /// Where the server listens, in the order of the configuration; a port 0 has become the real one.
-    public let boundAddresses: [String]
+    public var boundAddresses: [String] { live.value.withLock { $0.table.addresses } }
     /// Connections the server will hold at once: what was configured, as far as the process's descriptors reach.
     public var maxConnections: Int { shared.connectionsMax }
-    private let configuration: ServerConfiguration
-    private let sockets: ListenerSockets
-    private let shared: SharedState
-    private let inboxes: [Inbox<ShardEvent>]
+    let live: LiveState
+    let shared: SharedState
+    let inboxes: [Inbox<ShardEvent>]
     private let ended: Ending
 
     init(
-        _ configuration: ServerConfiguration, _ sockets: ListenerSockets, _ shared: SharedState,
-        _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
+        _ live: LiveConfiguration, _ shared: SharedState, _ inboxes: [Inbox<ShardEvent>], _ threads: [ThreadHandle]
     ) throws(SystemError) {
-        boundAddresses = sockets.addresses
-        self.configuration = configuration
-        self.sockets = sockets
+        let live = LiveState(live)
+        self.live = live
         self.shared = shared
         self.inboxes = inboxes
         let ended = Ending()
         self.ended = ended
         let teller = try EventTeller.start(shared.events)
-        for index in sockets.addresses.indices { shared.events.post(.listening, listener: index) }
+        let slots = live.value.withLock { $0.table.entries.map(\.slot) }
+        for slot in slots { shared.events.post(.listening, listener: Int(slot)) }
         let finish: @Sendable () -> Void = {
             threads.forEach { $0.join() }
             shared.closeLeftovers()
+            live.value.withLock { $0.removeAbandonedFiles() }
             let forced = shared.forcedCount
             shared.events.post(.ended(forced: forced))
             teller?.end()
@@ -56,10 +62,14 @@ public final class ServerHandle: Sendable {
     /// Stop accepting at once, answer what is under way, tell idle peers to leave, and cut off whoever has not finished
     /// after `timeout` (the configured one when nil): their written replies still leave, for at most two seconds more.
     /// A second call can only shorten the time. Returns at once; `wait` or `run` says when it is over.
-    public func shutdown(timeout: Duration? = nil) {
-        beginEnd()
-        let timeout = Nanoseconds(timeout ?? configuration.shutdownTimeout)
-        inboxes.forEach { _ = $0.post(.drain(timeout)) }
+    /// - Parameter window: idle peers are told one after the other, evenly over this time, so that they do not all come
+    ///   back elsewhere at once; at most `timeout`. Nil: all of them now. To drain until the last has left by itself,
+    ///   give a long timeout.
+    public func shutdown(timeout: Duration? = nil, over window: Duration? = nil) {
+        let configured = beginEnd()
+        let timeout = Nanoseconds(timeout ?? configured)
+        let window = window.map { Nanoseconds($0) } ?? 0
+        inboxes.forEach { _ = $0.post(.drain(timeout, over: window)) }
     }
 
     /// Close everything at once.
@@ -68,10 +78,15 @@ public final class ServerHandle: Sendable {
         inboxes.forEach { _ = $0.post(.stop) }
     }
 
-    /// No shard hands a connection to another any more. The paths go once, while the sockets are still open: after that
-    /// another server may have made the same path, and even have its inode.
-    private func beginEnd() {
-        if shared.beginEnd() { sockets.removeFiles() }
+    /// No shard hands a connection to another any more, no reload follows, and nothing leads here.
+    /// - Returns: how long a shutdown waits that is not told otherwise.
+    @discardableResult
+    private func beginEnd() -> Duration {
+        _ = shared.beginEnd()
+        return live.value.withLock { live in
+            live.end()
+            return live.configuration.shutdownTimeout
+        }
     }
 
     /// Block the calling thread until the server has ended.
@@ -97,23 +112,14 @@ public final class ServerHandle: Sendable {
     /// from now on; connections that stand keep theirs.
     /// - Parameter listener: its name.
     public func replaceTLS(_ material: TLSMaterial, of listener: String) throws(ServerError) {
-        guard let index = configuration.listeners.firstIndex(where: { $0.name == listener }) else {
-            throw .invalidConfiguration(["listener \(listener): there is none of that name"])
+        try live.value.withLock { live throws(ServerError) in
+            let slot = try live.replaceTLS(material, of: listener)
+            inboxes.forEach { _ = $0.post(.replaceTLS(listener: slot, material)) }
         }
-        guard case .tls = configuration.listeners[index].security else {
-            throw .invalidConfiguration(["listener \(listener): it does not speak TLS"])
-        }
-        guard material.settings.role == .server else {
-            throw .invalidConfiguration(["listener \(listener): the TLS material is a client's"])
-        }
-        inboxes.forEach { _ = $0.post(.replaceTLS(listener: index, material)) }
     }
 
     /// Tell the event sink of something that concerns the server as a whole.
     package func note(_ kind: ServerEvent.Kind) { shared.events.post(kind) }
-
-    /// A reload has changed which listener has which index; for the names in events.
-    package func nameListeners(_ names: [String]) { shared.events.nameListeners(names) }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.
     public var metrics: ServerMetrics { ServerMetrics(shared) }

@@ -30,6 +30,9 @@ public struct ServerMetrics: Sendable {
     /// Certificates replaced at run time, and replacements that failed; one each shard.
     public private(set) var tlsReloads: UInt64 = 0
     public private(set) var tlsReloadsFailed: UInt64 = 0
+    /// Reloads of the configuration that took effect, and those that were refused whole.
+    public private(set) var reloadsApplied: UInt64 = 0
+    public private(set) var reloadsRefused: UInt64 = 0
     public private(set) var pushes: UInt64 = 0
     /// Connections closed, by reason; reasons that never occurred are absent.
     public private(set) var closed: [CloseReason: UInt64] = [:]
@@ -49,6 +52,8 @@ public struct ServerMetrics: Sendable {
     init(_ shared: SharedState) {
         eventsLost = shared.events.lostCount
         openConnections = shared.connectionCount
+        reloadsApplied = shared.reloadsApplied.load(ordering: .relaxed)
+        reloadsRefused = shared.reloadsRefused.load(ordering: .relaxed)
         for entry in shared.entries { add(entry.counters) }
     }
 

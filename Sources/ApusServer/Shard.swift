@@ -4,29 +4,26 @@
 import ApusReactor
 import ApusWire
 
-/// A listening socket of this shard.
+/// A listening socket that this shard accepts on. A listener may have one in each shard, several, or none.
 package struct ShardListener: Sendable {
     package var descriptor: Descriptor
-    package var session: SessionKind
-    /// The only acceptor of its address: what it accepts goes to the shard with the fewest connections.
-    package var sharesOut: Bool
+    /// The slot of its listener, which means the same in every shard.
+    package let listener: UInt8
+    /// What it accepts goes to the shard with the fewest connections: not every shard has a socket of this listener, or
+    /// not as many as others.
+    package let sharesOut: Bool
     /// An accept is with the kernel.
     package var isAccepting = false
+    /// It accepts no more while the server goes on; what it had accepted already is served.
+    package var isLeaving = false
     /// No accept until this time: the process had no descriptor left.
     var pausedUntil = Instant(nanoseconds: 0)
-    var isClosed = false
+    package var isClosed = false
 
-    package init(_ descriptor: Descriptor, session: SessionKind, sharesOut: Bool) {
+    package init(_ descriptor: Descriptor, listener: UInt8, sharesOut: Bool) {
         self.descriptor = descriptor
-        self.session = session
+        self.listener = listener
         self.sharesOut = sharesOut
-    }
-
-    /// Holds the place of a listener that another shard accepts for, so that an index means the same in every shard.
-    package static func none(session: SessionKind) -> ShardListener {
-        var listener = ShardListener(Descriptor(-1), session: session, sharesOut: false)
-        listener.isClosed = true
-        return listener
     }
 }
 
@@ -34,19 +31,22 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     package var io: IO
     package let state: UnsafeMutablePointer<ShardState>
     package var timers: TimerWheel
-    package var listeners: [ShardListener]  // tidy: as long as it was at start
+    package var listeners: [ShardListener]  // tidy: changed by reloads alone
     /// Something happened to a listener in this turn.
     var isListenerTouched = true
     /// This shard waits for its inbox.
     package var isAwaitingWake = false
     var isStopping = false
+    /// Of a drain that is spread over a time.
+    var pace = DrainPace()
     /// The drain's deadline has passed once.
     var isForced = false
+    /// The process stood still, and before this time nobody is called late: what came meanwhile is yet to be read.
+    private var lateUntil: Instant?
 
     package init(
         io: consuming IO, listeners: [ShardListener], _ settings: ShardSettings
     ) throws {
-        precondition(listeners.count <= 64, "a listener's index is a byte of its connections")
         let now = io.now
         let wheel = try TimerWheel(capacity: settings.limits.connections + ShardTimer.count, at: now)
         state = try ShardState.allocate(settings, at: now)
@@ -73,12 +73,14 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
     }
 
     package var isDone: Bool {
-        (isStopping || state.pointee.isDraining) && state.pointee.slab.count == 0
-            && listeners.allSatisfy { $0.isClosed }
+        guard isStopping || state.pointee.isDraining else { return false }
+        return state.pointee.slab.count == 0 && listeners.allSatisfy { $0.isClosed }
+            && (isStopping || !state.pointee.mayBeHandedConnections)
     }
 
     package mutating func turn() {
-        io.submitAndWait(until: state.pointee.sleepLimit(timers.earliest))
+        let due = max(timers.earliest, lateUntil ?? timers.earliest)
+        io.submitAndWait(until: state.pointee.sleepLimit(due))
         state.pointee.wakeUp()
         let now = io.now
         state.pointee.now = now
@@ -88,10 +90,25 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             completionCount += 1
         }
         collectMail()
-        while let timer = timers.popExpired(at: now) { expire(timer) }
+        if !standsStill(at: now, due: due) {
+            while let timer = timers.popExpired(at: now) { expire(timer) }
+        }
         flush()
         state.pointee.counters.turns.add()
         state.pointee.counters.completions.add(completionCount)
+    }
+
+    /// Whether this turn comes so late that the process must have been stopped. Believed once, so that a shard whose
+    /// turns are all long has its timers all the same.
+    @inline(__always)
+    private mutating func standsStill(at now: Instant, due: Instant) -> Bool {
+        guard let until = lateUntil else {
+            guard now > due + Limits.standstill else { return false }
+            lateUntil = now + Limits.standstill
+            return true
+        }
+        if now >= until { lateUntil = nil }
+        return now < until
     }
 
     private mutating func complete(_ completion: Completion) {

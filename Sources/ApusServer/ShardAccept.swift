@@ -20,13 +20,30 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func admit(_ descriptor: Descriptor, _ index: Int) {
-        let isEnding = isStopping || state.pointee.isDraining || state.pointee.shared.isEnding
-        if isEnding { return refuse(descriptor, .draining) }
-        guard state.pointee.shared.admit() else { return refuse(descriptor, .connectionLimit) }
-        let target = listeners[index].sharesOut ? state.pointee.shared.leastLoadedShard() : state.pointee.index
+        // In this order: listeners are handed on before the end begins.
+        let isEnding = state.pointee.isDraining || state.pointee.shared.isEnding
+        let isLeaving = listeners[index].isLeaving || state.pointee.shared.areListenersHandedOn
+        if isStopping || (isEnding && !isLeaving) { return refuse(descriptor, .draining) }
+        switch admitAddress(of: descriptor) {
+        // When the server ends, others may have ended already.
+        case .success(let place): admit(descriptor, place, index, mayShareOut: !isEnding)
+        case .failure(let refusal): refuse(descriptor, refusal.reason)
+        }
+    }
+
+    private mutating func admit(
+        _ descriptor: Descriptor, _ hostPlace: HostPlace, _ index: Int, mayShareOut: Bool
+    ) {
+        let listener = listeners[index].listener
+        guard state.pointee.shared.admit(listener: listener) else {
+            state.pointee.shared.hosts.release(hostPlace)
+            return refuse(descriptor, .connectionLimit)
+        }
+        let isShared = listeners[index].sharesOut && mayShareOut
+        let target = isShared ? state.pointee.shared.leastLoadedShard() : state.pointee.index
         state.pointee.shared.entries[Int(target)].open.add(1, ordering: .relaxed)
-        if target == state.pointee.index { return open(descriptor, listener: index) }
-        state.pointee.hand(descriptor, listener: UInt8(index), to: target)
+        if target == state.pointee.index { return open(descriptor, hostPlace, listener: listener) }
+        state.pointee.hand(descriptor, hostPlace, listener: listener, to: target)
     }
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
@@ -36,18 +53,18 @@ extension Shard where IO: ~Copyable {
     }
 
     /// A connection that was counted as this shard's begins.
-    mutating func open(_ descriptor: Descriptor, listener index: Int) {
-        guard !isStopping, !state.pointee.isDraining, let place = state.pointee.slab.allocate() else {
-            giveUpPlace()
-            return refuse(descriptor, .draining)
+    mutating func open(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8) {
+        guard !isStopping, let place = state.pointee.slab.allocate() else {
+            giveUpPlace(hostPlace, listener)
+            return refuse(descriptor, isStopping ? .draining : .connectionLimit)
         }
-        let now = state.pointee.now
         var connection = Connection(
-            descriptor, generation: place.generation, listener: UInt8(index),
-            session: listeners[index].session, at: now)
+            descriptor, generation: place.generation, listener: listener,
+            session: state.pointee.sessions[Int(listener)], hostPlace: hostPlace,
+            payloadByteCountMax: state.pointee.limits.payloadByteCountMax, at: state.pointee.now)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
-            giveUpPlace()
+            giveUpPlace(hostPlace, listener)
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
@@ -58,8 +75,9 @@ extension Shard where IO: ~Copyable {
     }
 
     /// One connection less in the counts that limit them.
-    func giveUpPlace() {
-        state.pointee.shared.release()
+    func giveUpPlace(_ hostPlace: HostPlace, _ listener: UInt8) {
+        state.pointee.shared.hosts.release(hostPlace)
+        state.pointee.shared.release(listener: listener)
         state.pointee.shared.entries[Int(state.pointee.index)].open.subtract(1, ordering: .relaxed)
     }
 
@@ -67,15 +85,15 @@ extension Shard where IO: ~Copyable {
         switch AcceptError(errno) {
         case .exhausted:
             state.pointee.counters.count(RefusalReason.noDescriptor)
-            state.pointee.note(.acceptPaused(.noDescriptor, errno: errno), listener: index)
+            state.pointee.note(.acceptPaused(.noDescriptor, errno: errno), listener: Int(listeners[index].listener))
             pauseAccepting(index)
         case .failed:
             state.pointee.counters.count(RefusalReason.failed)
-            state.pointee.note(.acceptPaused(.failed, errno: errno), listener: index)
+            state.pointee.note(.acceptPaused(.failed, errno: errno), listener: Int(listeners[index].listener))
             pauseAccepting(index)
         case .aborted:
             state.pointee.counters.count(RefusalReason.aborted)
-            state.pointee.note(.refused(.aborted), listener: index)
+            state.pointee.note(.refused(.aborted), listener: Int(listeners[index].listener))
         case .cancelled: break
         }
     }
@@ -90,7 +108,7 @@ extension Shard where IO: ~Copyable {
     /// The first connection after a pause.
     private mutating func acceptWorks(_ index: Int) {
         listeners[index].pausedUntil = Instant(nanoseconds: 0)
-        state.pointee.note(.acceptResumed, listener: index)
+        state.pointee.note(.acceptResumed, listener: Int(listeners[index].listener))
     }
 
     mutating func settleListeners() {
@@ -101,19 +119,70 @@ extension Shard where IO: ~Copyable {
     /// An accept that ended starts again, unless it waits for descriptors; a listener that is no longer wanted closes.
     private mutating func settleListener(_ index: Int) {
         guard !listeners[index].isAccepting, !listeners[index].isClosed else { return }
-        if isStopping || state.pointee.isDraining {
-            io.closeNow(listeners[index].descriptor)
-            listeners[index].isClosed = true
+        if isStopping || state.pointee.isDraining || listeners[index].isLeaving {
+            closeListener(index)
         } else if state.pointee.now >= listeners[index].pausedUntil, !io.plants(.lostAcceptRearm) {
             accept(index)
         }
     }
 
+    /// What it accepted is on its way to where it belongs: only now is it counted out.
+    private mutating func closeListener(_ index: Int) {
+        io.closeNow(listeners[index].descriptor)
+        listeners[index].isClosed = true
+        state.pointee.shared.listenerUses.remove(from: listeners[index].listener)
+        if listeners[index].sharesOut { state.pointee.shared.sharingAcceptors.subtract(1, ordering: .releasing) }
+    }
+
     /// Stop accepting; `settleListener` closes each listener once the kernel has let go of its accept.
     mutating func stopAccepting() {
         isListenerTouched = true
-        for index in listeners.indices where listeners[index].isAccepting {
-            io.cancel(Token(.accept, slot: UInt32(index)), token: Token(.cancel, slot: UInt32(index)))
+        for index in listeners.indices { stopAccepting(index) }
+    }
+
+    private mutating func stopAccepting(_ index: Int) {
+        guard listeners[index].isAccepting else { return }
+        io.cancel(Token(.accept, slot: UInt32(index)), token: Token(.cancel, slot: UInt32(index)))
+    }
+}
+
+// MARK: Listeners that come and go
+
+extension Shard where IO: ~Copyable {
+    /// Accept no more on what belongs to these slots; what was accepted until the kernel lets go is served.
+    mutating func leave(_ slots: ListenerSet) {
+        isListenerTouched = true
+        for index in listeners.indices where !listeners[index].isClosed && !listeners[index].isLeaving {
+            guard slots.contains(listeners[index].listener) else { continue }
+            listeners[index].isLeaving = true
+            stopAccepting(index)
         }
     }
+
+    /// Places of closed ones are used again: the kernel has said its last word on those.
+    mutating func add(_ added: [ShardListener]) {
+        isListenerTouched = true
+        for listener in added {
+            if let place = listeners.firstIndex(where: { $0.isClosed }) {
+                listeners[place] = listener
+            } else {
+                listeners.append(listener)
+            }
+        }
+    }
+}
+
+/// Listener slots, one bit each.
+package struct ListenerSet: BitwiseCopyable, Sendable {
+    private var bits: UInt64 = 0
+
+    package init() {}
+    static var all: ListenerSet {
+        var set = ListenerSet()
+        set.bits = .max
+        return set
+    }
+
+    mutating func insert(_ slot: UInt8) { bits |= 1 << UInt64(slot) }
+    func contains(_ slot: UInt8) -> Bool { bits & (1 << UInt64(slot)) != 0 }
 }

@@ -76,7 +76,9 @@ extension Shard where IO: ~Copyable {
         state.pointee.noteClosed(connection)
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
+        let listener = connection.pointee.listener
+        let hostPlace = io.plants(.leakedHostPlace) ? .none : connection.pointee.hostPlace
         state.pointee.slab.free(slot)
-        if !io.plants(.leakedConnectionCount) { giveUpPlace() }
+        if !io.plants(.leakedConnectionCount) { giveUpPlace(hostPlace, listener) }
     }
 }

@@ -11,9 +11,14 @@ extension Shard where IO: ~Copyable {
 
     mutating func woken() {
         isAwaitingWake = false
-        for event in state.pointee.inbox.takeAll() { take(event) }
+        takeEvents()
         if state.pointee.isAsyncStarved { resumeStarved() }
         awaitWake()
+    }
+
+    /// Whatever waits in the inbox.
+    mutating func takeEvents() {
+        for event in state.pointee.inbox.takeAll() { take(event) }
     }
 
     /// Asynchronous requests have ended, so those that waited for a place try again.
@@ -42,9 +47,23 @@ extension Shard where IO: ~Copyable {
             state.pointee.counters.pushes.add()
             state.pointee.deliver(packet.span.bytes, to: token)
         case .replaceTLS(let listener, let material): state.pointee.replaceTLS(material, listener: listener)
-        case .drain(let timeout): drain(timeout)
+        case .reload(let reload): take(reload)
+        case .accept(let added): add(added)
+        case .releaseListeners: leave(.all)
+        case .drain(let timeout, let window): drain(timeout, over: window)
         case .stop: stop()
         }
+    }
+}
+
+// MARK: Reload
+
+extension Shard where IO: ~Copyable {
+    private mutating func take(_ reload: ShardReload) {
+        state.pointee.take(reload)
+        leave(reload.leaving)
+        // Timers stand where the limits before had them.
+        forEachConnection { shard, slot, connection in shard.scheduleTimer(slot, connection) }
     }
 }
 
@@ -130,22 +149,54 @@ extension Shard where IO: ~Copyable {
 
 extension Shard where IO: ~Copyable {
     /// Accept no more; go on answering until every peer has finished or the deadline has passed.
-    private mutating func drain(_ timeout: Nanoseconds) {
-        let deadline = state.pointee.now + timeout
-        // A second call can only shorten the time.
-        if state.pointee.isDraining, isForced || timers.deadline(of: timerID(.drainDeadline)) <= deadline { return }
-        timers.schedule(timerID(.drainDeadline), at: deadline)
-        if state.pointee.isDraining { return }
+    private mutating func drain(_ timeout: Nanoseconds, over window: Nanoseconds) {
+        shortenDrain(to: state.pointee.now + timeout)
+        if state.pointee.isDraining { return hurry(window) }
         state.pointee.isDraining = true
         stopAccepting()
-        touchAll()
+        pace.begin(peerCount: state.pointee.slab.count, over: min(window, timeout), at: state.pointee.now)
+        state.pointee.leavingSlotCount = 0
+        tellNext()
+    }
+
+    /// A second call can only shorten the time.
+    private mutating func shortenDrain(to deadline: Instant) {
+        let isSooner = !state.pointee.isDraining || deadline < timers.deadline(of: timerID(.drainDeadline))
+        if isSooner, !isForced { timers.schedule(timerID(.drainDeadline), at: deadline) }
+    }
+
+    /// Asked again: whoever has not been told yet is told within the shorter time.
+    private mutating func hurry(_ window: Nanoseconds) {
+        guard state.pointee.leavingSlotCount < .max, state.pointee.now + window < pace.end else { return }
+        pace.begin(peerCount: state.pointee.slab.count, over: window, at: state.pointee.now)
+        tellNext()
+    }
+
+    /// As many more peers may be told to leave as it is time for; at the end of the window all.
+    mutating func tellNext() {
+        guard let count = pace.peersDue(at: state.pointee.now) else {
+            state.pointee.leavingSlotCount = .max
+            timers.cancel(timerID(.pace))
+            return touchAll()
+        }
+        for _ in 0..<count {
+            guard let slot = nextOccupied(from: state.pointee.leavingSlotCount) else { break }
+            state.pointee.leavingSlotCount = slot + 1
+            state.pointee.touch(slot)
+        }
+        timers.schedule(timerID(.pace), at: pace.next)
+    }
+
+    private func nextOccupied(from first: UInt32) -> UInt32? {
+        let end = UInt32(state.pointee.slab.slotCount)
+        return first < end ? (first..<end).first { state.pointee.slab.isOccupied($0) } : nil
     }
 
     /// A peer with nothing under way is told, once, that this server will not answer much longer. One that waits for a
     /// reply is not: it could take DISCONNECT for that reply (NPRO §11).
-    mutating func tellToLeave(_ connection: UnsafeMutablePointer<Connection>) {
-        guard connection.pointee.session == .message, connection.pointee.isEstablished,
-            !connection.pointee.isToldToLeave, connection.pointee.isQuiet,
+    mutating func tellToLeave(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        guard slot < state.pointee.leavingSlotCount, connection.pointee.session == .message,
+            connection.pointee.isEstablished, !connection.pointee.isToldToLeave, connection.pointee.isQuiet,
             !connection.pointee.peerFinished, state.pointee.appendBare(.disconnect, to: connection)
         else { return }
         connection.pointee.isToldToLeave = true

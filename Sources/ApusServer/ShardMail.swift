@@ -6,7 +6,8 @@ import ApusWire
 
 /// What shards tell one another on the control lane, which never drops.
 enum MailKind: UInt8 {
-    /// A connection that this shard accepted for that one. First word: the listener.
+    /// A connection that this shard accepted for that one. First word: where its address is counted, above the
+    /// listener's 8 bits; second: the reload it knows of the listener by.
     case connection = 1
 }
 
@@ -14,19 +15,23 @@ extension ShardState {
     private var hasPeers: Bool { shardCount > 1 }
 
     /// A connection begins on another shard. Its place there is counted already.
-    mutating func hand(_ descriptor: Descriptor, listener: UInt8, to target: UInt8) {
+    mutating func hand(_ descriptor: Descriptor, _ hostPlace: HostPlace, listener: UInt8, to target: UInt8) {
         let message = ControlMessage(
-            kind: MailKind.connection.rawValue, descriptor: descriptor, first: UInt64(listener))
+            kind: MailKind.connection.rawValue, descriptor: descriptor,
+            first: UInt64(hostPlace.bits) << 8 | UInt64(listener), second: epoch)
         // The lane and its pending list hold thousands; the target takes them in at least once a turn.
         guard shared.mail.outbox(from: Int(index), to: Int(target)).post(message) else {
-            return refuseHanded(descriptor, target)
+            return refuseHanded(descriptor, hostPlace, listener, target)
         }
         doorbells.insert(target)
     }
 
-    private func refuseHanded(_ descriptor: Descriptor, _ target: UInt8) {
+    private func refuseHanded(
+        _ descriptor: Descriptor, _ hostPlace: HostPlace, _ listener: UInt8, _ target: UInt8
+    ) {
         counters.count(RefusalReason.laneFull)
-        shared.release()
+        shared.hosts.release(hostPlace)
+        shared.release(listener: listener)
         shared.entries[Int(target)].open.subtract(1, ordering: .relaxed)
         closeDescriptor(descriptor)
     }
@@ -43,10 +48,22 @@ extension ShardState {
     }
 
     /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
+    /// Nor while a draining shard waits for others to stop sharing out, which is a turn of theirs.
     func sleepLimit(_ earliest: Instant) -> Instant {
         guard hasPeers else { return earliest }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        return hasPendingMail ? min(earliest, now + .millisecond) : earliest
+        let looksSoon = hasPendingMail || (isDraining && slab.count == 0 && mayBeHandedConnections)
+        return looksSoon ? min(earliest, now + .millisecond) : earliest
+    }
+
+    /// Connections that were accepted may still come here from another shard.
+    var mayBeHandedConnections: Bool {
+        guard hasPeers else { return false }
+        if shared.sharingAcceptors.load(ordering: .acquiring) > 0 { return true }
+        // Looked at behind the count: what was posted before the last acceptor closed is seen.
+        return (0..<shardCount).contains { source in
+            source != Int(index) && !shared.mail.inbox(from: source, to: Int(index)).isEmpty
+        }
     }
 
     private var hasPendingMail: Bool {
@@ -61,6 +78,12 @@ extension ShardState {
     }
 }
 
+extension ControlMessage {
+    /// Of a connection that was handed over.
+    fileprivate var hostPlace: HostPlace { HostPlace(bits: UInt32(truncatingIfNeeded: first >> 8)) }
+    fileprivate var listener: UInt8 { UInt8(truncatingIfNeeded: first) }
+}
+
 extension SharedState {
     /// Close descriptors that were handed to a shard which ended before it took them; only after all shards have ended.
     func closeLeftovers() {
@@ -72,7 +95,8 @@ extension SharedState {
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
-                        release()
+                        hosts.release(message.hostPlace)
+                        release(listener: message.listener)
                     }
                     outbox.flushPending()
                 } while !inbox.isEmpty
@@ -98,7 +122,11 @@ extension Shard where IO: ~Copyable {
 
     private mutating func take(_ message: ControlMessage) {
         switch MailKind(rawValue: message.kind) {
-        case .connection: open(message.descriptor, listener: Int(message.first))
+        case .connection:
+            // The sender knows of the listener by a reload that waits in our inbox: it was in every inbox before anyone
+            // accepted there.
+            if message.second > state.pointee.epoch { takeEvents() }
+            open(message.descriptor, message.hostPlace, listener: message.listener)
         case nil: preconditionFailure("no shard sends such mail")
         }
     }

@@ -59,6 +59,7 @@ extension Shard where IO: ~Copyable {
         let consumed = connection.pointee.isPaused ? 0 : answer(rest, slot, connection)
         guard consumed < rest.count, connection.pointee.phase == .open else { return }
         keep(UnsafeRawBufferPointer(rebasing: rest[consumed...]), connection, slot)
+        awaitRest(slot, connection)
     }
 
     /// Feed the packet that began in an earlier lease, and answer it when it is whole; returns the bytes behind it.
@@ -151,6 +152,11 @@ extension Shard where IO: ~Copyable {
         connection.pointee.lastReceived = state.pointee.now
         state.pointee.touch(slot)
         answerInbound(slot, connection)
+        // As with its silence, what it could not send while we did not read counts from now.
+        if !connection.pointee.inbound.isEmpty { awaitRest(slot, connection) }
+        if case .tls(let tls) = connection.pointee.protection, tls.pointee.recordSince != .never {
+            awaitRecord(tls, madeProgress: true, slot, connection)
+        }
         if connection.pointee.peerFinished { finishAfterPeer(slot, connection) }
     }
 

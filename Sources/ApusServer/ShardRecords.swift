@@ -13,6 +13,7 @@ extension Shard where IO: ~Copyable {
         let (opened, records) = (state.pointee.opened.buffer(), state.pointee.records.buffer())
         var rest = bytes
         var isMore = true
+        var madeProgress = false
         while isMore, connection.pointee.phase == .open {
             let step = tls.pointee.session.receive(rest, plaintext: opened, records: records)
             rest = UnsafeRawBufferPointer(rebasing: rest[step.wireByteCount...])
@@ -29,11 +30,13 @@ extension Shard where IO: ~Copyable {
                 establishTLS(tls, slot, connection)
             }
             if step.plaintextByteCount > 0 {
+                madeProgress = true
                 let plaintext = UnsafeMutableRawBufferPointer(rebasing: opened[..<step.plaintextByteCount])
                 receivePackets(plaintext, slot, connection)
             }
             isMore = follow(step, tls, slot, connection)
         }
+        awaitRecord(tls, madeProgress: madeProgress, slot, connection)
     }
 
     /// What the step said beyond bytes; true: there is more to do.

@@ -170,15 +170,17 @@ extension ShardState {
     /// What a payload that may be packed holds; valid until the next one. Nil: it does not unpack within its limits, or
     /// is packed otherwise than agreed.
     mutating func unpack(
-        _ payload: UnsafeRawBufferPointer, as algorithm: CompressionAlgorithm, listener: UInt8
+        _ payload: UnsafeRawBufferPointer, as algorithm: CompressionAlgorithm,
+        for connection: UnsafeMutablePointer<Connection>
     ) -> UnsafeRawBufferPointer? {
         guard let code = payload.first else { return nil }
         let content = UnsafeRawBufferPointer(rebasing: payload.dropFirst())
         if code == 0 { return content }
         guard code == algorithm.rawValue else { return nil }
-        let room = unpacked.buffer()
+        let room = UnsafeMutableRawBufferPointer(
+            rebasing: unpacked.buffer().prefix(connection.pointee.decoder.payloadByteCountMax))
         do throws(CompressionError) {
-            let byteCount = try guards[Int(listener)].packer.unpack(
+            let byteCount = try guards[Int(connection.pointee.listener)].packer.unpack(
                 RawSpan(_unsafeBytes: content), with: algorithm, into: room)
             return UnsafeRawBufferPointer(rebasing: room[..<byteCount])
         } catch {

@@ -19,7 +19,7 @@ extension Shard where IO: ~Copyable {
     }
 
     private mutating func settleOpen(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        if state.pointee.isDraining { tellToLeave(connection) }
+        if state.pointee.isDraining { tellToLeave(slot, connection) }
         seal(slot, connection)
         // Sealing may have found no buffer.
         guard connection.pointee.phase != .closing else { return }
@@ -57,13 +57,15 @@ extension Shard where IO: ~Copyable {
     @inline(__always)
     private mutating func send(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         if connection.pointee.sending, !io.plants(.secondSendInFlight) { return }
+        let isContinued = connection.pointee.outbound.batchByteCount > 0
         let bytes = connection.pointee.outbound.nextSend(byteCountMax: Limits.sendByteCountMax)
         guard bytes.count > 0 else { return }
         connection.pointee.sending = true
         connection.pointee.waitingSince = state.pointee.now
         connection.pointee.lastSent = state.pointee.now
+        if !isContinued { connection.pointee.batchSince = state.pointee.now }
         io.send(bytes, to: connection.pointee.descriptor, token: token(.send, slot, connection))
-        scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.stalledWriteTimeout)
+        scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.sendPatience)
     }
 
     mutating func sent(_ completion: Completion) {

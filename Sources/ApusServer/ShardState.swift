@@ -13,7 +13,9 @@ package struct ShardSettings: Sendable {
     package var unknownCommand: UnknownCommand
     package var systemAliases: Bool
     package var listenerNames: [String]  // tidy: settings, before the loop runs
+    package var addressPolicy: AddressPolicy
     package var counters: ShardCounters
+    package var sessions: [SessionKind]  // tidy: settings, before the loop runs
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
@@ -30,6 +32,8 @@ package struct ShardSettings: Sendable {
         unknownCommand = configuration.unknownCommand
         systemAliases = configuration.systemAliases
         listenerNames = configuration.listeners.map(\.name)
+        sessions = configuration.listeners.map(\.session)
+        addressPolicy = AddressPolicy(configuration.addressLimits)
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
     }
@@ -37,7 +41,7 @@ package struct ShardSettings: Sendable {
 
 package struct ShardState: ~Copyable {
     package let index: UInt8
-    package let limits: Limits
+    package private(set) var limits: Limits
     package let counters: ShardCounters
     package let shared: SharedState
     let shardCount: Int
@@ -46,14 +50,20 @@ package struct ShardState: ~Copyable {
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
     let routes: Routes
-    let decoder: PacketDecoder
-    let unknownCommand: UnknownCommand
-    let listenerNames: [String]  // tidy: fixed at start, read by handlers that ask
+    private(set) var unknownCommand: UnknownCommand
+    /// Looked at when a connection is accepted.
+    private(set) var addressPolicy: AddressPolicy
+    /// By slot, as `sessions` and `guards` are; a slot has another listener only when nothing refers to the one before.
+    private(set) var listenerNames: [String]  // tidy: as many as there are slots; read by handlers that ask
+    private(set) var sessions = InlineArray<64, SessionKind>(repeating: .message)
+    /// NPRO handshakes that were completed lately.
+    private(set) var replay: ReplayTable
+    /// The reload that was taken in last.
+    private(set) var epoch: UInt64 = 0
     /// Seals and opens for all connections.
     var aead: AEADContext
-    /// By listener; allocated in `init`, freed in `deinit`.
+    /// By slot; allocated in `init`, freed in `deinit`.
     let guards: UnsafeMutablePointer<ListenerGuard>
-    private let guardCount: Int
     /// Connections that have not agreed on keys.
     var handshakeCount = 0
     /// A payload that was unpacked, one that is being packed, and what TLS opened, and what it wants sent.
@@ -64,6 +74,8 @@ package struct ShardState: ~Copyable {
     /// The time of this turn.
     package var now: Instant
     package var isDraining = false
+    /// While a drain is paced: connections in slots below may be told to leave.
+    var leavingSlotCount = UInt32.max
     /// Asynchronous requests under way, also of connections that are gone, and the bytes they hold.
     private(set) var asyncCount = 0
     private var asyncByteCount = 0
@@ -80,13 +92,10 @@ package struct ShardState: ~Copyable {
 
     package init(_ settings: ShardSettings, at now: Instant) throws {
         let pool = try BufferPool(byteBudget: settings.limits.memoryByteCount)
-        guards = try ListenerGuard.allocate(
-            settings.securities, tickets: settings.shared.tickets,
-            payloadByteCountMax: settings.limits.payloadByteCountMax)
-        guardCount = settings.securities.count
+        guards = try ListenerGuard.allocate(settings.securities, tickets: settings.shared.tickets)
         self.pool = pool
         aead = AEADContext()
-        unpacked = Scratch(byteCount: settings.limits.payloadByteCountMax)
+        unpacked = Scratch(byteCount: PacketFormat.payloadByteCountMax)
         packed = Scratch(byteCount: PacketFormat.payloadByteCountMax)
         index = settings.index
         limits = settings.limits
@@ -96,16 +105,19 @@ package struct ShardState: ~Copyable {
         inbox = settings.inbox
         slab = Slab(capacity: settings.limits.connections)
         routes = Routes(settings.dispatcher, systemAliases: settings.systemAliases, shard: Int(settings.index))
-        decoder = PacketDecoder(payloadByteCountMax: settings.limits.payloadByteCountMax)
         unknownCommand = settings.unknownCommand
-        listenerNames = settings.listenerNames
+        addressPolicy = settings.addressPolicy
+        replay = settings.shared.replay
+        let unused = Limits.listenersMax - settings.listenerNames.count
+        listenerNames = settings.listenerNames + repeatElement("", count: unused)
+        for (index, session) in settings.sessions.enumerated() { sessions[index] = session }
         touched = .allocate(capacity: settings.limits.connections)
         self.now = now
     }
 
     deinit {
         touched.deallocate()
-        guards.deinitialize(count: guardCount)
+        guards.deinitialize(count: Limits.listenersMax)
         guards.deallocate()
     }
 
@@ -117,6 +129,25 @@ package struct ShardState: ~Copyable {
         let state = UnsafeMutablePointer<ShardState>.allocate(capacity: 1)
         state.initialize(to: value)
         return state
+    }
+}
+
+// MARK: Reload
+
+extension ShardState {
+    /// Connections that stand keep what they began with; limits hold for all.
+    mutating func take(_ reload: ShardReload) {
+        epoch = reload.epoch
+        limits.replace(with: reload.limits, at: now)
+        unknownCommand = reload.unknownCommand
+        addressPolicy = reload.addressPolicy
+        replay = reload.replay
+        for change in reload.changes {
+            let slot = Int(change.slot)
+            listenerNames[slot] = change.name
+            sessions[slot] = change.session
+            change.security?.replace(guards + slot)
+        }
     }
 }
 

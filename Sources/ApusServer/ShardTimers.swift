@@ -8,8 +8,10 @@ import ApusWire
 enum ShardTimer: UInt32 {
     case acceptAgain
     case drainDeadline
+    /// The next peer of a paced drain is told to leave.
+    case pace
 
-    static let count = 2
+    static let count = 3
 }
 
 extension Shard where IO: ~Copyable {
@@ -22,6 +24,7 @@ extension Shard where IO: ~Copyable {
         switch timer {
         case .acceptAgain: isListenerTouched = true
         case .drainDeadline: forceDrain()
+        case .pace: tellNext()
         }
     }
 
@@ -61,28 +64,30 @@ extension Shard where IO: ~Copyable {
             return now >= connection.pointee.waitingSince + Limits.lingerTimeout ? connection.pointee.reason : nil
         case .open, .finishing: break
         }
-        if connection.pointee.sending, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
-            return .stalledWrite
-        }
-        if connection.pointee.isSealBlocked, now >= connection.pointee.waitingSince + limits.stalledWriteTimeout {
-            return .stalledWrite
-        }
+        if let reason = overdueWrite(connection) { return reason }
         guard connection.pointee.phase == .open else { return nil }
-        if !connection.pointee.isHeard, now >= connection.pointee.opened + limits.firstByteTimeout {
+        if !connection.pointee.isHeard, now >= limits.firstByteTimeout.deadline(from: connection.pointee.opened) {
             return .firstByteTimeout
         }
-        if !connection.pointee.isEstablished, now >= connection.pointee.opened + limits.handshakeTimeout {
+        if !connection.pointee.isEstablished, now >= limits.handshakeTimeout.deadline(from: connection.pointee.opened) {
             return .handshakeTimeout
         }
         if !connection.pointee.isHeard || !connection.pointee.isEstablished { return nil }
+        if now >= restDue(connection) { return .slowRequest }
         if connection.pointee.isPaused { return nil }
         // A send under way has a clock of its own.
         if connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
-        if let idle = limits.idleTimeout, connection.pointee.isQuiet, now >= connection.pointee.lastMessage + idle {
-            return .idleTimeout
-        }
-        return nil
+        guard let idle = limits.idleTimeout, connection.pointee.isQuiet else { return nil }
+        return now >= idle.deadline(from: connection.pointee.lastMessage) ? .idleTimeout : nil
+    }
+
+    /// Of bytes that wait to be taken.
+    private func overdueWrite(_ connection: UnsafeMutablePointer<Connection>) -> CloseReason? {
+        let isBlocked = connection.pointee.sending || connection.pointee.isSealBlocked
+        let stalled = state.pointee.limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince)
+        if isBlocked, state.pointee.now >= stalled { return .stalledWrite }
+        return connection.pointee.sending && state.pointee.now >= batchDue(connection) ? .slowConsumer : nil
     }
 
     private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
@@ -95,12 +100,13 @@ extension Shard where IO: ~Copyable {
         case .open, .finishing: break
         }
         if connection.pointee.sending || connection.pointee.isSealBlocked {
-            consider(connection.pointee.waitingSince + limits.stalledWriteTimeout)
+            consider(limits.stalledWriteTimeout.deadline(from: connection.pointee.waitingSince))
+            if connection.pointee.sending { consider(batchDue(connection)) }
         }
         guard connection.pointee.phase == .open else { return due }
-        if !connection.pointee.isHeard { consider(connection.pointee.opened + limits.firstByteTimeout) }
+        if !connection.pointee.isHeard { consider(limits.firstByteTimeout.deadline(from: connection.pointee.opened)) }
         if !connection.pointee.isEstablished {
-            consider(connection.pointee.opened + limits.handshakeTimeout)
+            consider(limits.handshakeTimeout.deadline(from: connection.pointee.opened))
             return max(due, state.pointee.now + .millisecond)
         }
         // What is due already was seen to; a timer in the past would go off again in this turn.
@@ -110,17 +116,18 @@ extension Shard where IO: ~Copyable {
     /// Of a connection that may speak.
     private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
         let (limits, now) = (state.pointee.limits, state.pointee.now)
-        var due = Instant.never
+        var due = restDue(connection)
         func consider(_ instant: Instant) { due = min(due, instant) }
         // Paused or with a send under way nothing else is on the clock; look again when that may have changed.
         let isWaiting = connection.pointee.isPaused || connection.pointee.sending
         // The idle and the dead-peer clock start with the first byte; a PING may go out before.
         let isHeard = connection.pointee.isHeard
         if isHeard, let idle = limits.idleTimeout {
-            consider((connection.pointee.isQuiet && !isWaiting ? connection.pointee.lastMessage : now) + idle)
+            let isIdle = connection.pointee.isQuiet && !isWaiting
+            consider(idle.deadline(from: isIdle ? connection.pointee.lastMessage : now))
         }
         if connection.pointee.session == .message, let interval = limits.heartbeatInterval {
-            consider((isWaiting ? now : connection.pointee.lastSent) + interval)
+            consider((isWaiting ? now : connection.pointee.lastSent) + interval.length)
             if isHeard, !isWaiting, let deadline = deadPeerDeadline(connection) { consider(deadline) }
         }
         return due
@@ -133,15 +140,15 @@ extension Shard where IO: ~Copyable {
             connection.pointee.outbound.isEmpty,
             connection.pointee.pingsUnanswered >= Limits.silentIntervalsMax - 1
         else { return nil }
-        let silent = connection.pointee.lastReceived + interval * Limits.silentIntervalsMax
-        return max(silent, connection.pointee.lastPinged + interval)
+        let silent = interval.deadline(from: connection.pointee.lastReceived, count: Limits.silentIntervalsMax)
+        return max(silent, connection.pointee.lastPinged + interval.length)
     }
 
     private func isHeartbeatDue(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
         guard connection.pointee.phase == .open, connection.pointee.session == .message,
             connection.pointee.isEstablished, let interval = state.pointee.limits.heartbeatInterval
         else { return false }
-        return state.pointee.now >= pingDue(connection, interval)
+        return state.pointee.now >= pingDue(connection, interval.length)
     }
 
     /// An interval after anything was last sent, as the protocol has it, and after anything was last heard or asked

@@ -18,10 +18,18 @@ package final class SharedState: Sendable {
     /// Pushes from other threads that may wait for a shard.
     static let pushesMax = 65_536
 
-    package let connectionsMax: Int
+    private let connectionLimit: Atomic<Int>
     package let entries: [ShardEntry]
     package let mail: MailboxGrid
-    /// NPRO handshakes that were completed lately: the one table that shards share.
+    /// What each address has.
+    package let hosts: HostTable
+    /// What refers to each listener slot: its acceptors, and connections from the moment they are admitted.
+    let listenerUses = ListenerUses()
+    /// Acceptors that hand connections to other shards. While there are any, no shard may end by itself.
+    let sharingAcceptors = Atomic<Int>(0)
+    let reloadsApplied = Atomic<UInt64>(0)
+    let reloadsRefused = Atomic<UInt64>(0)
+    /// NPRO handshakes that were completed lately: the one table that shards share, unless a reload makes another.
     let replay: ReplayTable
     /// Made once, so that any shard resumes what another began.
     let tickets: TicketKeys
@@ -29,6 +37,7 @@ package final class SharedState: Sendable {
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
+    private let handedOn = Atomic<Bool>(false)
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
@@ -39,31 +48,49 @@ package final class SharedState: Sendable {
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)
         mail = try MailboxGrid(shardCount: shardCount)
-        self.connectionsMax = connectionsMax
+        hosts = try HostTable(connectionsMax: connectionsMax * Limits.connectionsReserve)
+        connectionLimit = Atomic(connectionsMax)
         entries = (0..<shardCount).map { _ in ShardEntry() }
     }
+
+    /// Connections that the process may have at once. When it falls, those that are there stay.
+    package var connectionsMax: Int { connectionLimit.load(ordering: .relaxed) }
+    func limitConnections(to count: Int) { connectionLimit.store(count, ordering: .relaxed) }
 
     package var connectionCount: Int { connections.load(ordering: .relaxed) }
     package var forcedCount: Int { forced.load(ordering: .relaxed) }
 
     /// True the first time.
-    func beginEnd() -> Bool {
-        guard !ending.exchange(true, ordering: .relaxed) else { return false }
+    @discardableResult
+    package func beginEnd() -> Bool {
+        guard !ending.exchange(true, ordering: .acquiringAndReleasing) else { return false }
         events.post(.drainBegun(connections: connectionCount))
         return true
     }
 
     /// The server drains or stops: shards end one after the other.
-    var isEnding: Bool { ending.load(ordering: .relaxed) }
+    var isEnding: Bool { ending.load(ordering: .acquiring) }
 
-    /// One more connection; false when the process has all it may have.
-    func admit() -> Bool {
-        if connections.add(1, ordering: .relaxed).newValue <= connectionsMax { return true }
+    /// Another process accepts from now on. Whoever was accepted here is served all the same, also when the end begins
+    /// before a shard has heard of this.
+    package func handOnListeners() { handedOn.store(true, ordering: .releasing) }
+    var areListenersHandedOn: Bool { handedOn.load(ordering: .acquiring) }
+
+    /// One more connection, of this listener; false when the process has all it may have.
+    func admit(listener: UInt8) -> Bool {
+        if connections.add(1, ordering: .relaxed).newValue <= connectionsMax {
+            listenerUses.add(to: listener)
+            return true
+        }
         connections.subtract(1, ordering: .relaxed)
         return false
     }
 
-    func release() { connections.subtract(1, ordering: .relaxed) }
+    /// One connection less, of this listener.
+    func release(listener: UInt8) {
+        connections.subtract(1, ordering: .relaxed)
+        listenerUses.remove(from: listener)
+    }
 
     /// One more push may wait; false when too many do.
     func admitPush() -> Bool {
@@ -84,4 +111,29 @@ package final class SharedState: Sendable {
     }
 
     private func load(_ shard: Int) -> Int { entries[shard].open.load(ordering: .relaxed) }
+}
+
+/// How much refers to each listener slot. A slot gets another listener only at zero.
+final class ListenerUses: Sendable {
+    /// All of it atomic; the pointer does not change.
+    private nonisolated(unsafe) let counts: UnsafeMutablePointer<Atomic<Int>>
+
+    init() {
+        counts = .allocate(capacity: Limits.listenersMax)
+        for slot in 0..<Limits.listenersMax { (counts + slot).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        counts.deinitialize(count: Limits.listenersMax)
+        counts.deallocate()
+    }
+
+    func add(to slot: UInt8) { count(slot).pointee.add(1, ordering: .relaxed) }
+    func remove(from slot: UInt8) { count(slot).pointee.subtract(1, ordering: .releasing) }
+    func isUsed(_ slot: UInt8) -> Bool { count(slot).pointee.load(ordering: .acquiring) > 0 }
+
+    private func count(_ slot: UInt8) -> UnsafeMutablePointer<Atomic<Int>> {
+        precondition(Int(slot) < Limits.listenersMax, "no such slot")
+        return counts + Int(slot)
+    }
 }

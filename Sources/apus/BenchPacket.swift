@@ -39,6 +39,9 @@ struct BenchPacket: ParsableCommand {
     @Option(help: "Messages per second over all connections (open loop).")
     var rate: Double?
 
+    @Flag(help: "Make a connection anew when the server ends it; requests that were never answered count as lost.")
+    var reconnect = false
+
     @Option(help: "The server's process, for its processor time and memory.")
     var serverPid: Int32?
 
@@ -50,6 +53,7 @@ struct BenchPacket: ParsableCommand {
         configuration.seconds = seconds
         configuration.warmupSeconds = warmup
         configuration.rate = rate
+        configuration.reconnects = reconnect
         configuration.serverPID = serverPid
         configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
@@ -67,6 +71,9 @@ struct BenchPacket: ParsableCommand {
         try Output.line(
             "messages   \(report.messages) in \(decimal(report.seconds, digits: 2)) s: "
                 + "\(compact(report.messagesPerSecond))/s, \(compact(report.bytesPerSecond))B/s each way")
+        if let count = report.reconnections {
+            try Output.line("reconnects \(count), \(report.errors.lost) replies lost")
+        }
         try Output.line(ReportText.latency(report.latency))
         if let openLoop = report.openLoop { try Output.line(text(of: openLoop)) }
         try Output.line(ReportText.generator(report.generator))
@@ -86,7 +93,7 @@ struct BenchPacket: ParsableCommand {
         throw Failure(
             .runtimeFailure,
             "apus: \(errors.mismatched) replies were wrong, \(errors.closed) connections ended early, "
-                + "\(errors.connect) were not made")
+                + "\(errors.connect) were not made, \(errors.lost) replies were lost")
     }
 }
 

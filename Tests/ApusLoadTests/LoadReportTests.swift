@@ -33,11 +33,11 @@ import Testing
         #expect(
             Set(object.keys) == [
                 "kind", "address", "connections", "depth", "size", "seconds", "rate", "messages", "messages_per_second",
-                "bytes_per_second", "errors", "latency_us", "open_loop", "generator", "server",
+                "bytes_per_second", "reconnections", "errors", "latency_us", "open_loop", "generator", "server",
             ])
         #expect(object["kind"] as? String == "packet")
         #expect(object["messages"] as? Int == 123)
-        #expect(try keys(object, "errors") == ["mismatched", "closed", "connect"])
+        #expect(try keys(object, "errors") == ["mismatched", "closed", "connect", "lost"])
         #expect(try keys(object, "latency_us") == ["min", "mean", "p50", "p90", "p99", "p99_9", "max"])
         #expect(
             try keys(object, "generator") == ["cpu_user_seconds", "cpu_system_seconds", "utilization", "bottleneck"])

@@ -19,6 +19,7 @@ import Testing
             sum.replies += reading.replies
             sum.wrong += reading.wrong
             sum.pings += reading.pings
+            sum.isDismissed = sum.isDismissed || reading.isDismissed
             sum.isBroken = reading.isBroken
             start = end
         }
@@ -33,10 +34,11 @@ import Testing
         }
     }
 
-    @Test func `a stream of replies, PINGs and strangers reads the same at every split`() {
+    @Test func `a stream of replies, PINGs, strangers and a goodbye reads the same at every split`() {
         let strangers = PacketEncoder.encode(.pong) + PacketEncoder.encode(.custom(command: "x", payload: [1, 2, 3]))
-        let stream = reply + ping + reply + reply + strangers + ping + ping + reply
-        let expected = Reading(replies: 4, wrong: 2, pings: 3)
+        let goodbye = PacketEncoder.encode(.disconnect)
+        let stream = reply + ping + reply + reply + strangers + ping + ping + goodbye + reply
+        let expected = Reading(replies: 4, wrong: 2, pings: 3, isDismissed: true)
         #expect(read(stream) == expected)
         for first in 0...stream.count {
             #expect(read(stream, cutAt: [first]) == expected)

@@ -227,7 +227,7 @@ import Testing
 
 extension RingSizes {
     /// Little of everything, so that every limit is met.
-    fileprivate static var small: RingSizes {
+    static var small: RingSizes {
         var sizes = RingSizes()
         (sizes.submissions, sizes.completions, sizes.buffers, sizes.bufferByteCount) = (16, 256, 4, 4096)
         return sizes
@@ -236,26 +236,26 @@ extension RingSizes {
 
 extension Ring {
     /// The next completion, waiting for it for at most ten seconds.
-    fileprivate mutating func wait() -> Completion? {
+    mutating func wait() -> Completion? {
         if let completion = next() { return completion }
         submitAndWait(until: now + 10 * .second)
         return next()
     }
 
-    fileprivate mutating func complete() throws -> Completion {
+    mutating func complete() throws -> Completion {
         guard let completion = wait() else { throw NothingCompleted() }
         return completion
     }
 }
 
-private struct NothingCompleted: Error {}
+struct NothingCompleted: Error {}
 
 extension Lease {
-    fileprivate var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: start, count: Int(byteCount))) }
+    var bytes: [UInt8] { Array(UnsafeRawBufferPointer(start: start, count: Int(byteCount))) }
 }
 
 /// A connected pair of stream sockets; the ring has one end, the test the other.
-private final class SocketPair {
+final class SocketPair {
     let ours: Descriptor
     private var theirs: Descriptor
 
@@ -294,5 +294,5 @@ private final class SocketPair {
 }
 
 // Linux's numbers; their Swift types differ with what else is imported.
-private let streamKind: Int32 = 1
-private let dontWait: Int32 = 0x40
+let streamKind: Int32 = 1
+let dontWait: Int32 = 0x40

@@ -7,7 +7,8 @@ import Testing
     static let verbs: [[String]] = [
         [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
         ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
-        ["certs", "identity"], ["version"],
+        ["certs", "identity"], ["version"], ["check"], ["config"], ["config", "default"], ["config", "docs"],
+        ["config", "show"],
     ]
 
     @Test(arguments: verbs)
@@ -17,18 +18,20 @@ import Testing
         #expect(help.lines.contains { $0.hasPrefix("  apus \(verb.joined(separator: " "))") })
     }
 
-    @Test func theDocumentNamesEveryFlag() async throws {
-        let page = UsageTests.repository.appendingPathComponent("docs/cli.md")
-        let document = try String(contentsOf: page, encoding: .utf8)
+    /// Flags that are options are on the page of the options.
+    @Test func theDocumentsNameEveryFlag() async throws {
+        let document = try ["docs/cli.md", "docs/configuration.md"].map { page in
+            try String(contentsOf: UsageTests.repository.appendingPathComponent(page), encoding: .utf8)
+        }.joined()
         for verb in UsageTests.verbs {
             let help = try await Command.run(verb + ["--help"])
             for flag in help.text.matches(of: /--[a-z-]+/) {
-                #expect(document.contains("`\(flag.output)"), "docs/cli.md lacks \(flag.output) of \(verb)")
+                #expect(document.contains("`\(flag.output)"), "docs/cli.md and configuration.md lack \(flag.output) of \(verb)")
             }
         }
     }
 
-    private static let repository = URL(fileURLWithPath: #filePath)
+    static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     @Test func theVersionIsANumber() async throws {
@@ -88,7 +91,7 @@ import Testing
         (["--address", "unix:"], "names no path"),
         (["--address", "::1:9000"], "brackets"),
         // Two thousand minutes, so the unit was read.
-        (["--connection-timeout", "2000m"], "found 120000.0 seconds"),
+        (["--connection-timeout", "2000m"], "found 120000s"),
         (["--idle-timeout", "0ms"], "idle_timeout"),
         (["--heartbeat-interval", "0"], "heartbeat_interval"),
         (["--shutdown-timeout", "172800s"], "shutdown_timeout"),

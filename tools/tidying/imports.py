@@ -32,7 +32,7 @@ _OWN_IMPORTS = {
 _FOUNDATION = {"Foundation", "FoundationEssentials"}
 _FOREIGN_IMPORTS = {
     "apus": {"ArgumentParser", "Glibc", "Logging"} | _FOUNDATION,
-    "ApusConfiguration": _FOUNDATION,
+    "ApusConfiguration": {"TOMLKit"} | _FOUNDATION,
     "ApusLoad": {"Histogram"},
     "ApusLogging": {"Glibc", "Logging"},
     "ApusReactor": {"Glibc"},

@@ -20,6 +20,8 @@ public final class PresharedKey: @unchecked Sendable {
         byteCount = bytes.byteCount
         extracted = bytes.isEmpty ? .random() : KeySchedule.extract(presharedKey: bytes)
     }
+
+    func isSame(as other: PresharedKey) -> Bool { extracted.isSame(as: other.extracted) }
 }
 
 /// The same for both roles. Without a pre-shared key and without pins, nobody is authenticated.
@@ -40,6 +42,18 @@ public struct HandshakeSettings: Sendable {
     public var speaksExtension = true
 
     public init() {}
+
+    /// Whether handshakes would go the same way.
+    public func isSame(as other: HandshakeSettings) -> Bool {
+        let isKeySame = switch (presharedKey, other.presharedKey) {
+        case (nil, nil): true
+        case (let key?, let otherKey?): key.isSame(as: otherKey)
+        case (nil, _?), (_?, nil): false
+        }
+        return isKeySame && identity?.publicKey == other.identity?.publicKey && pinnedPeers == other.pinnedPeers
+            && allowsV1 == other.allowsV1 && compression == other.compression
+            && speaksExtension == other.speaksExtension
+    }
 
     /// Whether a peer has to prove something.
     var requiresAuthentication: Bool { presharedKey != nil || !pinnedPeers.isEmpty }

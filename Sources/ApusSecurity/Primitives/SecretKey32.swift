@@ -43,6 +43,9 @@ public struct SecretKey32: ~Copyable {
         return ConstantTime.isEqual(bytes, zeros.span.octets)
     }
 
+    /// In constant time.
+    func isSame(as other: borrowing SecretKey32) -> Bool { ConstantTime.isEqual(bytes, other.bytes) }
+
     /// The bytes, lent. A copy of them is not wiped.
     public var bytes: RawSpan {
         @_lifetime(borrow self) get {

@@ -141,6 +141,9 @@ extension TLSSession {
         unsafe io.pointee.wire_count > 0 || SSL_has_pending(session) == 1 || SSL_in_init(session) == 1
     }
 
+    /// A record has begun to arrive: OpenSSL holds its bytes and a buffer for the rest.
+    public var holdsPartialRecord: Bool { unsafe SSL_has_pending(session) == 1 }
+
     private mutating func seal(_ plaintext: UnsafeRawBufferPointer) -> (Int, TLSState) {
         if let failure { return (0, .failed(failure)) }
         guard isHandshakeComplete else { return (0, .handshaking) }

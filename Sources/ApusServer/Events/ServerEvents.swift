@@ -76,8 +76,13 @@ package final class ServerEvents: Sendable {
 
     func heldBackCount(_ name: ServerEvent.Name) -> UInt64 { lanes.reduce(0) { $0 + $1.heldBackCount(name) } }
 
-    /// A reload has changed which listener has which index.
-    package func nameListeners(_ names: [String]) { listenerNames.withLock { $0 = names } }
+    /// A reload has given this slot to a listener. What had it before has no connections any more.
+    func nameListener(_ name: String, slot: Int) {
+        listenerNames.withLock { names in
+            if slot >= names.count { names += repeatElement("", count: slot + 1 - names.count) }
+            names[slot] = name
+        }
+    }
 
     func listenerName(_ index: UInt8?) -> String? {
         guard let index else { return nil }

@@ -20,9 +20,7 @@ struct ListenerGuard: ~Copyable {
     /// When the ticket keys were last told the time: they lock.
     private var ticketMinute = UInt64.max
 
-    init(
-        _ security: ListenerSecurity, tickets: TicketKeys, payloadByteCountMax: Int
-    ) throws(TLSConfigurationError) {
+    init(_ security: ListenerSecurity, tickets: TicketKeys) throws(TLSConfigurationError) {
         var compression = CompressionSettings()
         switch security {
         case .none: start = .plain
@@ -33,20 +31,18 @@ struct ListenerGuard: ~Copyable {
             start = .tls
             tls = try TLSContext(server: material, tickets: tickets)
         }
-        packer = PayloadPacker(
-            compression, byteCountMax: PacketFormat.payloadByteCountMax, unpackedByteCountMax: payloadByteCountMax)
+        packer = PayloadPacker(compression, byteCountMax: PacketFormat.payloadByteCountMax)
     }
 
-    /// One for each listener; the caller deinitialises and deallocates them.
+    /// One for each slot of a listener, those without one plain; the caller deinitialises and deallocates them.
     static func allocate(
-        _ securities: [ListenerSecurity], tickets: TicketKeys, payloadByteCountMax: Int
+        _ securities: [ListenerSecurity], tickets: TicketKeys
     ) throws(TLSConfigurationError) -> UnsafeMutablePointer<ListenerGuard> {
-        let guards = UnsafeMutablePointer<ListenerGuard>.allocate(capacity: max(securities.count, 1))
-        for (index, security) in securities.enumerated() {
+        let guards = UnsafeMutablePointer<ListenerGuard>.allocate(capacity: Limits.listenersMax)
+        for index in 0..<Limits.listenersMax {
+            let security = index < securities.count ? securities[index] : .none
             do throws(TLSConfigurationError) {
-                (guards + index).initialize(
-                    to: try ListenerGuard(
-                        security, tickets: tickets, payloadByteCountMax: payloadByteCountMax))
+                (guards + index).initialize(to: try ListenerGuard(security, tickets: tickets))
             } catch {
                 guards.deinitialize(count: index)
                 guards.deallocate()
@@ -88,5 +84,32 @@ struct ListenerGuard: ~Copyable {
         } catch {
             return false
         }
+    }
+}
+
+/// A guard on its way from the thread that made it to the shard that it is for.
+///
+/// `@unchecked`: it is handed over through the shard's inbox, and only one thread has it at a time.
+final class PreparedGuard: @unchecked Sendable {
+    private let memory: UnsafeMutablePointer<ListenerGuard>
+    private var isTaken = false
+
+    init(_ security: ListenerSecurity, tickets: TicketKeys) throws(TLSConfigurationError) {
+        let value = try ListenerGuard(security, tickets: tickets)
+        memory = .allocate(capacity: 1)
+        memory.initialize(to: value)
+    }
+
+    deinit {
+        if !isTaken { memory.deinitialize(count: 1) }
+        memory.deallocate()
+    }
+
+    /// Put it in the place of another; once.
+    func replace(_ place: UnsafeMutablePointer<ListenerGuard>) {
+        precondition(!isTaken, "a guard was taken twice")
+        isTaken = true
+        place.deinitialize(count: 1)
+        place.moveInitialize(from: memory, count: 1)
     }
 }

@@ -22,6 +22,17 @@ public enum ListenerSecurity: Sendable {
         }
     }
 
+    /// Whether connections would begin the same. What cannot be compared counts as different.
+    func isSame(as other: ListenerSecurity) -> Bool {
+        switch (self, other) {
+        case (.none, .none): true
+        case (.tls(let material), .tls(let otherMaterial)): material === otherMaterial
+        case (.handshake(let settings, let compression), .handshake(let otherSettings, let otherCompression)):
+            settings.isSame(as: otherSettings) && compression == otherCompression
+        case (.none, _), (.handshake, _), (.tls, _): false
+        }
+    }
+
     /// The handshake's settings with what may be agreed on.
     static func offering(_ compression: CompressionSettings, in settings: HandshakeSettings) -> HandshakeSettings {
         var settings = settings

@@ -28,7 +28,7 @@ enum HandshakeSession {
                 wallMilliseconds: WallClock.milliseconds(), monotonicNanoseconds: state.pointee.now.nanoseconds)
             let step = try handshake.pointee.receive(
                 payload, from: peerHostKey(of: connection.pointee.descriptor), at: moment,
-                replay: state.pointee.shared.replay)
+                replay: state.pointee.replay)
             switch consume step {
             case .reply(let reply):
                 return state.pointee.append(payload: reply.span.bytes, to: connection) ? .next : .finish(.memoryBudget)

@@ -13,7 +13,7 @@ package enum MessageSession {
             let next = SessionStop.incomplete(byteCountNeeded: PacketFormat.headerByteCount)
             return SessionProgress(consumedByteCount: echoed, stop: next)
         }
-        return PacketLoop.run(bytes, from: echoed, with: state.pointee.decoder, connection, in: state) { packet in
+        return PacketLoop.run(bytes, from: echoed, with: connection.pointee.decoder, connection, in: state) { packet in
             let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
             return answer(payload: payload, of: slot, connection, in: state)
         }
@@ -40,7 +40,7 @@ package enum MessageSession {
             PacketLoop.mayReply(connection, in: state)
         else { return 0 }
         let room = state.pointee.limits.outstandingByteCountMax - connection.pointee.unsentByteCount
-        let run = state.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
+        let run = connection.pointee.decoder.leadingEchoes(of: bytes, byteCountMax: room)
         // Where no buffer holds them all, they are answered one by one.
         guard run.packetCount > 0, state.pointee.append(packets: bytes.extracting(0..<run.byteCount), to: connection)
         else { return 0 }
@@ -65,7 +65,7 @@ package enum MessageSession {
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
         if action == .handleAsync { return startAsync(route, message, of: slot, connection, in: state) }
-        if action == .swallow { return .next }
+        if action == .swallow { return state.pointee.admitControl(connection) ? .next : .finish(.controlFlood) }
         // A reply now would overtake those of the asynchronous requests before it.
         if connection.pointee.asyncOutstanding > 0 { return .pause }
         if message.kind != .ping { connection.pointee.lastMessage = state.pointee.now }
@@ -73,20 +73,24 @@ package enum MessageSession {
         var reply = Reply(to: connection, in: state)
         switch action {
         case .echo: reply.echo(message)
-        case .pong: reply.pong()
+        case .pong:
+            guard state.pointee.admitControl(connection) else { return .finish(.controlFlood) }
+            reply.pong()
         case .handle: route.pointee.handle(message, Context(connection, slot: slot, in: state), &reply)
         case .disconnect: return .finish(.disconnect)
-        case .none: return unknown(in: state)
+        case .none: return unknown(from: connection, in: state)
         case .swallow, .handleAsync: preconditionFailure("seen to above")
         }
         return reply.closing.map { .finish($0) } ?? .next
     }
 
-    private static func unknown(in state: UnsafeMutablePointer<ShardState>) -> Verdict {
+    private static func unknown(
+        from connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Verdict {
         switch state.pointee.unknownCommand {
         case .silence:
             state.pointee.counters.count(DropReason.unknownCommand)
-            return .next
+            return state.pointee.admitControl(connection) ? .next : .finish(.controlFlood)
         case .close:
             return .finish(.unknownCommand)
         }

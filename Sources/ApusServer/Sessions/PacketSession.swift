@@ -8,7 +8,7 @@ enum PacketSession {
         _ bytes: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
-        PacketLoop.run(bytes, with: state.pointee.decoder, connection, in: state) { packet in
+        PacketLoop.run(bytes, with: connection.pointee.decoder, connection, in: state) { packet in
             let payload = bytes.extracting(packet).extracting(droppingFirst: PacketFormat.headerByteCount)
             return answer(payload: payload, of: slot, connection, in: state)
         }
@@ -20,6 +20,9 @@ enum PacketSession {
         payload: RawSpan, of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
+        // Without a handler every packet asks for nothing.
+        let isIdle = payload.byteCount == 0 || state.pointee.routes.packetHandler == nil
+        if isIdle, !state.pointee.admitControl(connection) { return .finish(.controlFlood) }
         guard let handler = state.pointee.routes.packetHandler else { return .next }
         var reply = Reply(to: connection, in: state)
         handler(payload, Context(connection, slot: slot, in: state), &reply)

@@ -12,7 +12,7 @@ enum SealedSession {
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> SessionProgress {
         let span = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes))
-        return PacketLoop.run(span, with: state.pointee.decoder, connection, in: state) { packet in
+        return PacketLoop.run(span, with: connection.pointee.decoder, connection, in: state) { packet in
             let payload = packet.lowerBound + PacketFormat.headerByteCount..<packet.upperBound
             return answer(
                 payload: UnsafeMutableRawBufferPointer(rebasing: bytes[payload]), with: sealed, of: slot, connection,
@@ -51,6 +51,6 @@ enum SealedSession {
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) -> UnsafeRawBufferPointer? {
         guard let algorithm = sealed.pointee.compression else { return plaintext }
-        return state.pointee.unpack(plaintext, as: algorithm, listener: connection.pointee.listener)
+        return state.pointee.unpack(plaintext, as: algorithm, for: connection)
     }
 }

@@ -139,9 +139,17 @@ private struct Broken: Error {}
 
     @Test func aReloadIsTold() async throws {
         try await withEvents { server, kept in
-            server.handle.note(.reloadApplied(added: 1, removed: 2, changed: 3))
-            server.handle.note(.reloadRefused)
-            #expect(kept.first(.reloadApplied)?.kind == .reloadApplied(added: 1, removed: 2, changed: 3))
+            var configuration = ServerConfiguration(address: "127.0.0.1:0")
+            configuration.eventSink = kept
+            configuration.listeners.append(ListenerConfiguration(name: "second", address: "127.0.0.1:0"))
+            _ = try server.handle.reload(configuration)
+            guard case .reloadApplied(let added, let removed, _) = kept.first(.reloadApplied)?.kind else { return }
+            #expect(added == 1 && removed == 0)
+            let reply = try server.ask(.ping, at: server.handle.boundAddresses[1])
+            #expect(reply == .pong)
+            #expect(kept.first(.opened)?.listener == "second")
+            configuration.listeners[1].name = "edge"
+            #expect(throws: ServerError.self) { _ = try server.handle.reload(configuration) }
             #expect(kept.first(.reloadRefused)?.severity == .warning)
         }
     }

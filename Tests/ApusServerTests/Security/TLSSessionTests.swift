@@ -61,6 +61,36 @@ private func withTLS(
         }
     }
 
+    /// Half a record holds OpenSSL's buffers, of which the session beneath knows nothing.
+    @Test(arguments: TLSVersion.allCases, [1, 5, 20])
+    func aRecordThatIsNotFinishedEndsItsConnection(_ version: TLSVersion, _ byteCount: Int) async throws {
+        try await withTLS(try certificates.server { $0.versionMax = version }) { server in
+            server.configuration.slowPeerGrace = .milliseconds(100)
+            server.configuration.peerByteRateMin = 1 << 30
+        } _: { server in
+            let peer = try SecurePeer(to: server.address, try certificates.client())
+            try peer.establish()
+            let record = try peer.seal(.ping)
+            try peer.peer.send(bytes: record + (try peer.seal(.ping)).prefix(byteCount))
+            #expect(try peer.readToEnd() == [.pong])
+            #expect(server.closed(.slowRequest))
+        }
+    }
+
+    /// Sealed replies go on, and so does what the peer sends in whole records.
+    @Test func aSilentTLSPeerIsNotSlow() async throws {
+        try await withTLS(try certificates.server()) { server in
+            server.configuration.slowPeerGrace = .milliseconds(20)
+            server.configuration.idleTimeout = .milliseconds(400)
+        } _: { server in
+            let peer = try SecurePeer(to: server.address, try certificates.client())
+            try peer.establish()
+            try peer.peer.send(bytes: try peer.seal(.echo("then silence")))
+            #expect(try peer.readToEnd() == [.echo("then silence")])
+            #expect(server.closed(.idleTimeout))
+        }
+    }
+
     @Test func disconnectIsAnsweredWithAGoodbye() async throws {
         try await withTLS(try certificates.server()) { server in
             let peer = try SecurePeer(to: server.address, try certificates.client())

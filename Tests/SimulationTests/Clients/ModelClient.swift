@@ -27,6 +27,7 @@ final class ModelClient: SocketPeer {
     let bounds: ScriptBounds
     private unowned let kernel: SimulatedKernel
     private let listener: SimulatedListener
+    private let host: HostAddress?
     private var random: Generator
 
     private(set) var state = State.waiting
@@ -44,8 +45,9 @@ final class ModelClient: SocketPeer {
 
     init(
         _ number: UInt8, _ script: Script, _ manners: Manners, on listener: SimulatedListener,
-        of kernel: SimulatedKernel
+        of kernel: SimulatedKernel, from host: HostAddress? = nil
     ) {
+        self.host = host
         self.number = number
         self.script = script
         self.manners = manners
@@ -63,7 +65,7 @@ final class ModelClient: SocketPeer {
 
     private func connect() {
         (lastProgress, arrival) = (kernel.now, kernel.now)
-        socket = kernel.connect(to: listener, self)
+        socket = kernel.connect(to: listener, self, from: host)
         state = socket == nil ? .ended(.notConnected) : .connected
         scheduleStep()
     }

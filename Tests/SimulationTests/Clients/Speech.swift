@@ -12,6 +12,13 @@ struct Speech {
     /// When messages were written that put off the idle timeout.
     private var messages: [Instant] = []
 
+    /// Where each packet ends that has not left whole.
+    private var packetEnds: [Int] = []
+    /// When a part of a packet left whose rest has not; never: there is none.
+    private(set) var brokenSince = Instant.never
+    /// The last part of one, from when to when its rest was missing.
+    private(set) var mended = (since: Instant.never, at: Instant.never)
+
     private(set) var requestsWritten = 0
     private(set) var firstWrite = Instant.never
     private(set) var lastWrite = Instant.never
@@ -41,6 +48,7 @@ struct Speech {
     private mutating func say(_ bytes: [UInt8]) {
         unsent.append(bytes)
         queuedByteCount += bytes.count
+        if !bytes.isEmpty { packetEnds.append(queuedByteCount) }
     }
 
     /// As much as the socket takes, at most `countMax`; false when that is nothing.
@@ -49,12 +57,21 @@ struct Speech {
         guard count > 0 else { return false }
         writtenByteCount += count
         lastWrite = kernel.now
+        notePackets(at: kernel.now)
         if firstWrite == .never { firstWrite = kernel.now }
         while requestsWritten < requestEnds.count, requestEnds[requestsWritten] <= writtenByteCount {
             if requests[requestsWritten].isMessage { messages.append(kernel.now) }
             requestsWritten += 1
         }
         return true
+    }
+
+    private mutating func notePackets(at now: Instant) {
+        let whole = packetEnds.prefix { $0 <= writtenByteCount }.count
+        if whole > 0, brokenSince != .never { (mended, brokenSince) = ((brokenSince, now), .never) }
+        let lastEnd = whole > 0 ? packetEnds[whole - 1] : .min
+        packetEnds.removeFirst(whole)
+        if lastEnd != writtenByteCount, brokenSince == .never { brokenSince = now }
     }
 
     /// The last message that was written by then; nil: there was none.

@@ -122,7 +122,7 @@ import Testing
             guard target.operation == .accept else { return }
             kernel.isExhausted = race == .exhausted
             kernel.weather.endsAccepts = race == .endedByAccept ? 1000 : 0
-            if race != .cancelled { late = HandPeer(kernel) }
+            if race != .cancelled { late = HandPeer(kernel, from: nil) }
         }
         #expect(rig.inbox.post(.drain(.second)))
         rig.settle()
@@ -131,6 +131,20 @@ import Testing
         #expect(rig.counters.refused(.draining) == (race == .accepted || race == .endedByAccept ? 1 : 0))
         #expect(rig.counters.refused(.noDescriptor) == (race == .exhausted ? 1 : 0))
         #expect(late?.sawFinish ?? true || late?.sawReset ?? true)
+        #expect(rig.kernel.violation == nil)
+    }
+
+    /// That the server ends is known to every shard at once, that its listeners were handed on only from the inbox. In
+    /// between, a connection that the kernel has given to this process is answered and not reset.
+    @Test func acceptBeforeTheShardHearsOfTheHandOver() throws {
+        let rig = try Rig()
+        rig.shared.handOnListeners()
+        rig.shared.beginEnd()
+        let peer = rig.connect()
+        peer.send(Wire.ping)
+        rig.settle()
+        #expect(peer.read() == Wire.pong)
+        #expect(rig.counters.refused(.draining) == 0)
         #expect(rig.kernel.violation == nil)
     }
 }

@@ -30,7 +30,7 @@ final class Rig {
         inbox = try Inbox(countMax: 1000)
         let settings = ShardSettings(configuration, .simulated(lot), index: 0, shared: shared, inbox: inbox)
         let listener = kernel.listen(inboundMax: inboundMax, outboundMax: outboundMax)
-        let listeners = [ShardListener(listener.descriptor, session: .message, sharesOut: false)]
+        let listeners = [ShardListener(listener.descriptor, listener: 0, sharesOut: false)]
         shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
         shard.start()
         settle()
@@ -68,8 +68,8 @@ final class Rig {
         settle()
     }
 
-    func connect() -> HandPeer {
-        let peer = HandPeer(kernel)
+    func connect(from host: HostAddress? = nil) -> HandPeer {
+        let peer = HandPeer(kernel, from: host)
         settle()
         return peer
     }
@@ -100,9 +100,9 @@ final class HandPeer: SocketPeer {
     private var unsent = ByteQueue()
     private var isPushing = false
 
-    init(_ kernel: SimulatedKernel) {
+    init(_ kernel: SimulatedKernel, from host: HostAddress?) {
         self.kernel = kernel
-        socket = kernel.connect(to: kernel.listeners[0], self)
+        socket = kernel.connect(to: kernel.listeners[0], self, from: host)
     }
 
     /// When there is room in the socket again, what waited goes on; one step later, since the kernel is at work on it.

@@ -10,9 +10,11 @@ extension SimulatedKernel {
     }
 
     /// A connection that waits to be accepted; nil when nobody listens any more.
-    func connect(to listener: SimulatedListener, _ peer: any SocketPeer) -> SimulatedSocket? {
+    func connect(
+        to listener: SimulatedListener, _ peer: any SocketPeer, from host: HostAddress? = nil
+    ) -> SimulatedSocket? {
         guard !listener.isClosed else { return nil }
-        let socket = SimulatedSocket(number: sockets.count, of: listener)
+        let socket = SimulatedSocket(number: sockets.count, of: listener, from: host)
         socket.peer = peer
         sockets.append(socket)
         listener.backlog.append(socket)

@@ -63,6 +63,8 @@ extension SimulatedKernel {
         close(socket)
     }
 
+    func host(of descriptor: Descriptor) -> HostAddress? { socket(descriptor, "the peer's host")?.host }
+
     private func closeNow(_ listener: SimulatedListener) {
         if listener.isHeld { return report(.closedWhileHeld, "listener \(listener.descriptor.number)") }
         if listener.isClosed { return report(.operationOnClosedDescriptor, "close of a listener") }

@@ -41,6 +41,8 @@ final class SimulatedKernel {
     var agenda = Timeline<() -> Void>()
     /// A wait ends here at the latest, whatever the user's deadline: a directed test looks around.
     var horizon = Instant.never
+    /// The next wait ends after so long, without anything having happened: the process was stopped.
+    var standstill: Nanoseconds = 0
     /// While so, the process has no descriptor left.
     var isExhausted = false
     /// Happens just before the kernel gets to a cancel; a directed test lets it come too late.
@@ -101,6 +103,11 @@ extension SimulatedKernel {
         buffers.publish()
         submit()
         if random.chance(perMille: weather.bringsStale) { postStale() }
+        if standstill > 0 {
+            now = now + standstill
+            standstill = 0
+            return
+        }
         sleep(until: min(deadline, horizon))
         if random.chance(perMille: weather.oversleeps) { oversleep() }
     }

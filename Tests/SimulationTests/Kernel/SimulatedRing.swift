@@ -17,6 +17,7 @@ struct SimulatedRing: RingIO, ~Copyable {
     mutating func close(_ descriptor: Descriptor, token: Token) { kernel.prepareClose(descriptor, token) }
     mutating func cancel(_ target: Token, token: Token) { kernel.prepareCancel(of: target, token) }
     mutating func awaitWake(_ eventDescriptor: Descriptor, token: Token) { kernel.prepareWake(eventDescriptor, token) }
+    func host(of socket: Descriptor) -> HostAddress? { kernel.host(of: socket) }
     func closeNow(_ descriptor: Descriptor) { kernel.closeNow(descriptor) }
     mutating func next() -> Completion? { kernel.nextCompletion() }
     mutating func recycle(_ lease: Lease) { kernel.recycle(lease) }

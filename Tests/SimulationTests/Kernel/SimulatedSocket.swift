@@ -48,6 +48,8 @@ final class SimulatedSocket {
     private let inboundMax: Int
     private let outboundMax: Int
     weak var peer: (any SocketPeer)?
+    /// Where the peer is; nil: over UNIX.
+    let host: HostAddress?
 
     /// Sent by the peer, not yet received; and since when nobody has received any of it.
     var inbound = ByteQueue()
@@ -87,7 +89,8 @@ final class SimulatedSocket {
     var lanes: [Instant]
     var isReceiveDelayed = false
 
-    init(number: Int, of listener: SimulatedListener) {
+    init(number: Int, of listener: SimulatedListener, from host: HostAddress?) {
+        self.host = host
         name = "socket \(number)"
         descriptor = Descriptor(SimulatedSocket.descriptorFirst + Int32(number))
         inboundMax = listener.inboundMax

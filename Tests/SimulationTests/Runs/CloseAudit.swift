@@ -64,11 +64,28 @@ extension Simulation {
         case .memoryBudget: plan.isTight
         case .drainForced: isForced && !isStopped
         case .stopped: isForced
-        // The model's connections are plain.
-        case .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-            .sealReflected, .decompression:
+        case .slowRequest: isDribbling(client)
+        case .slowConsumer: isSlow(client)
+        // The model's connections are plain, and short of words.
+        case .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered,
+            .sealReplayed, .sealReflected, .decompression:
             false
         }
+    }
+
+    /// A packet of which it had sent a part was not whole in time, as far as the server can have seen.
+    private func isDribbling(_ client: ModelClient) -> Bool {
+        let grace = Nanoseconds(plan.configuration.slowPeerGrace)
+        let (broken, mended) = (client.speech.brokenSince, client.speech.mended)
+        if broken != .never, kernel.now >= broken + grace { return true }
+        return mended.since != .never && kernel.now >= mended.since + grace
+            && kernel.now <= mended.at + Simulation.slack
+    }
+
+    /// It is one that may take less than the least rate, and has been there for long enough.
+    private func isSlow(_ client: ModelClient) -> Bool {
+        let isQuick = client.manners.isPrompt && client.manners.readMax >= 1000 && client.state != .ended(.vanished)
+        return !isQuick && kernel.now >= client.arrival + Nanoseconds(plan.configuration.slowPeerGrace)
     }
 
     private func isLateToSpeak(_ client: ModelClient) -> Bool {
@@ -133,7 +150,7 @@ extension Simulation {
     }
 
     private func isOwedReplies(_ client: ModelClient, _ reason: CloseReason) -> Bool {
-        if isStopped || plan.isTight || hasStalled(client) { return false }
+        if isStopped || plan.isTight || hasStalled(client) || isSlow(client) { return false }
         switch reason {
         case .peerFinished, .drained, .truncated: return true
         // Whoever goes on talking gets a reset in the end: the server lingers for so long and no longer.
@@ -141,8 +158,8 @@ extension Simulation {
             .handler, .oversizeReply:
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
-            .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-            .sealReflected, .decompression:
+            .slowRequest, .slowConsumer, .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake,
+            .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression:
             return false
         }
     }

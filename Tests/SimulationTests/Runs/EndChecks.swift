@@ -24,6 +24,8 @@ extension Simulation {
         if state.pointee.slab.count != 0 { kernel.report(.slotLeaked, "\(state.pointee.slab.count) slots") }
         let byteCount = state.pointee.pool.byteCountInUse
         if byteCount != 0 { kernel.report(.chunkLeaked, "\(byteCount) bytes") }
+        let hostPlaces = shared.hosts.connectionCount
+        if hostPlaces != 0 { kernel.report(.hostPlaceLeaked, "\(hostPlaces) connections counted for their hosts") }
         let replyCount = state.pointee.asyncReplies.count
         if replyCount != 0 { kernel.report(.asyncReplyLeaked, "\(replyCount) asynchronous replies") }
     }
@@ -35,7 +37,8 @@ extension Simulation {
     /// Every accept became a connection or was refused, under exactly one reason.
     private func checkAccepts() {
         let counters = shard.state.pointee.counters
-        let refused = counters.refused(.connectionLimit) + counters.refused(.draining)
+        let refused = [RefusalReason.connectionLimit, .draining, .addressRate, .addressLimit]
+            .reduce(0) { $0 + counters.refused($1) }
         expect("accepts", counters.accepted.count + refused, kernel.tally.accepted)
         expect("refused", refused, UInt64(kernel.sockets.count { $0.isRefused }))
         expect("no descriptor", counters.refused(.noDescriptor), kernel.tally.acceptsExhausted)

@@ -25,6 +25,8 @@ struct Plan {
     var inboundMax: Int
     var outboundMax: Int
     var clientCount: Int
+    /// Clients share so many addresses; zero: they come over UNIX.
+    var hostCount = 0
     var style = ScriptStyle()
     var asyncDelayMax: Nanoseconds
     /// The chance, at every turn, of a push to somebody.
@@ -59,6 +61,18 @@ struct Plan {
         configure()
         flavour(flavour)
         configuration.payloadByteCountMax = style.payloadByteCountMax
+        defend(Generator(seed: seed ^ 0xDEFE))
+    }
+
+    /// What peers may take of time, and addresses of the server.
+    private mutating func defend(_ drawn: Generator) {
+        var random = drawn
+        configuration.slowPeerGrace = random.choice([.seconds(2), .seconds(10)])
+        configuration.peerByteRateMin = random.choice([1000, 4096])
+        hostCount = random.choice([0, 1, 3])
+        configuration.addressLimits.connectionsMax = random.choice([nil, 1, 3])
+        configuration.addressLimits.connectionsPerSecondMax = random.choice([nil, nil, 1, 100])
+        configuration.addressLimits.connectionBurstMax = random.choice([1, 3, 100])
     }
 
     private mutating func configure() {

@@ -28,7 +28,8 @@ extension Sightings {
     /// shards, and what a few thousand seeds meet by chance only.
     static let wanted: [String] =
         CloseReason.allCases.filter { !elsewhere.contains($0) }.map { "closed \($0.label)" }
-        + [RefusalReason.connectionLimit, .noDescriptor, .aborted, .failed].map { "refused \($0.label)" }
+        + [RefusalReason.connectionLimit, .noDescriptor, .aborted, .failed, .addressRate, .addressLimit]
+        .map { "refused \($0.label)" }
         + [
             DropReason.replyForGoneConnection, .pushForGoneConnection, .pushOutstandingLimit, .handlerError,
             .unknownCommand,
@@ -43,7 +44,7 @@ extension Sightings {
     /// The model's connections are plain; protected ones are tested on the real kernel.
     private static let elsewhere: [CloseReason] = [
         .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-        .sealReflected, .decompression,
+        .sealReflected, .decompression, .controlFlood,
     ]
 }
 

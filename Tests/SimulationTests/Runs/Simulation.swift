@@ -42,9 +42,9 @@ final class Simulation {
         watch = Watch(slotCount: configuration.maxConnections)
         asyncDesk = AsyncDesk(slotCount: configuration.maxConnections)
         let settings = ShardSettings(configuration, .simulated(lot), index: 0, shared: shared, inbox: inbox)
-        let listeners = configuration.listeners.map { [kernel] listener in
+        let listeners = configuration.listeners.indices.map { [kernel] index in
             let simulated = kernel.listen(inboundMax: plan.inboundMax, outboundMax: plan.outboundMax)
-            return ShardListener(simulated.descriptor, session: listener.session, sharesOut: false)
+            return ShardListener(simulated.descriptor, listener: UInt8(index), sharesOut: false)
         }
         shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
     }
@@ -98,7 +98,9 @@ extension Simulation {
             let listener = plan.random.below(kernel.listeners.count)
             let script = plan.script(for: listener)
             let manners = plan.manners(for: script)
-            clients.append(ModelClient(UInt8(index), script, manners, on: kernel.listeners[listener], of: kernel))
+            let host = plan.hostCount == 0 ? nil : HostAddress(ipv4: 0x0A00_0001 + UInt32(index % plan.hostCount))
+            clients.append(
+                ModelClient(UInt8(index), script, manners, on: kernel.listeners[listener], of: kernel, from: host))
         }
     }
 

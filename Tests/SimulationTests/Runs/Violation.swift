@@ -17,7 +17,7 @@ enum Invariant: String, Sendable {
     case wrongReply, unexpectedReply, replyMissing, resetInsteadOfReplies, unjustifiedClose, toldToLeaveTooEarly
 
     // What holds when the shard has ended.
-    case descriptorLeaked, slotLeaked, chunkLeaked, asyncReplyLeaked, countersDisagree
+    case descriptorLeaked, slotLeaked, chunkLeaked, asyncReplyLeaked, hostPlaceLeaked, countersDisagree
 }
 
 struct Violation: Error, CustomStringConvertible {

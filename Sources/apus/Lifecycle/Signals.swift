@@ -1,13 +1,13 @@
 // The signals of a server: blocked in every thread, and waited for in one. Call `block` before any other thread starts,
-// since threads inherit what is blocked.
+// since threads inherit what is blocked. What a signal means is said elsewhere.
 
 import Foundation
 import Glibc
 
 enum Signals {
     /// SIGPIPE is blocked and never waited for: a write to a pipe without reader then only fails.
-    private static let blocked = [SIGTERM, SIGINT, SIGHUP, SIGPIPE]
-    private static let awaited = [SIGTERM, SIGINT, SIGHUP]
+    private static let blocked = awaited + [SIGPIPE]
+    private static let awaited = [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT]
 
     static func block() {
         var set = Signals.set(of: blocked)
@@ -30,6 +30,9 @@ enum Signals {
         case SIGTERM: "SIGTERM"
         case SIGINT: "SIGINT"
         case SIGHUP: "SIGHUP"
+        case SIGUSR1: "SIGUSR1"
+        case SIGUSR2: "SIGUSR2"
+        case SIGQUIT: "SIGQUIT"
         default: "signal \(signal)"
         }
     }

@@ -1,0 +1,1 @@
+"""How Apus bears bad treatment. `cases` says what is tried; `attacks` are the bad peers, `honest` the good one."""
