@@ -149,7 +149,8 @@ extension CloseReason {
             .handshakeRefused:
             .debug
         case .truncated, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
-            .firstByteTimeout, .deadPeer, .stalledWrite, .handshakeTimeout, .tlsBroken, .drainForced:
+            .firstByteTimeout, .deadPeer, .stalledWrite, .handshakeTimeout, .tlsBroken, .drainForced, .slowRequest,
+            .slowConsumer, .controlFlood:
             .info
         case .memoryBudget, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected, .decompression:
             .warning
