@@ -60,14 +60,14 @@ struct LogLevel: ParsableCommand {
     )
 
     @Argument(help: ArgumentHelp("The least severe level that is written.", valueName: "LEVEL"))
-    var level: LogLevelArgument
+    var level: NewLogLevelArgument
 
     @OptionGroup var options: ControlOptions
 
     func run() throws { try options.post("/log-level?level=\(level.level)", kind: "log-level") }
 }
 
-struct LogLevelArgument: ExpressibleByArgument, Sendable {
+struct NewLogLevelArgument: ExpressibleByArgument, Sendable {
     let level: Logger.Level
 
     init?(argument: String) {
