@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 let strict = settings + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
@@ -20,6 +21,7 @@ let package = Package(
         .library(name: "ApusWire", targets: ["ApusWire"]),
         .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
         .library(name: "ApusCompression", targets: ["ApusCompression"]),
+        .library(name: "ApusLogging", targets: ["ApusLogging"]),
         .library(name: "ApusConfiguration", targets: ["ApusConfiguration"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
@@ -27,6 +29,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -43,6 +46,7 @@ let package = Package(
         .target(name: "ApusReactor", dependencies: ["CURing"], swiftSettings: strict),
         .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: strict),
         .target(name: "ApusCompression", dependencies: ["CCompression", "ApusWire"], swiftSettings: strict),
+        .target(name: "ApusLogging", dependencies: [logging], swiftSettings: settings),
         .target(
             name: "ApusServer",
             dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusWire"],
@@ -62,8 +66,8 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusSecurity", "ApusCompression",
-                argumentParser,
+                "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusLogging", "ApusSecurity",
+                "ApusCompression", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -119,6 +123,8 @@ let package = Package(
             dependencies: ["ApusServer", "ApusClient", "ApusSecurity", "ApusCompression", "TestSupport"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ApusLoggingTests", dependencies: ["ApusLogging", "TestSupport", logging], swiftSettings: settings),
         .testTarget(name: "SimulationTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusLoadTests",
@@ -128,7 +134,8 @@ let package = Package(
         .testTarget(
             name: "apusTests",
             dependencies: [
-                "apus", "ApusConfiguration", "ApusReactor", "ApusServer", "ConfigurationSamples", "TestSupport",
+                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity", "ApusServer",
+                "ConfigurationSamples", "TestSupport", logging,
             ],
             swiftSettings: settings),
     ],

@@ -4,7 +4,7 @@
 import Synchronization
 
 /// What one host may do; without a limit it may do everything.
-package struct HostLimits: Sendable {
+package struct HostAllowance: Sendable {
     package var rate: RateLimit?
     package var connectionsMax: Int?
 
@@ -63,7 +63,7 @@ package final class HostTable: @unchecked Sendable {
     }
 
     /// One more connection of this host, if its limits let it.
-    package func admit(_ host: HostAddress, _ limits: HostLimits, at now: Instant) -> Answer {
+    package func admit(_ host: HostAddress, _ limits: HostAllowance, at now: Instant) -> Answer {
         var hasher = Hasher()
         hasher.combine(host)
         let hash = UInt64(bitPattern: Int64(hasher.finalize()))
@@ -112,7 +112,7 @@ extension HostTable {
     }
 
     /// Nil: another shard was faster; look again.
-    private func admit(_ fingerprint: UInt64, _ index: Int, _ limits: HostLimits, at now: Instant) -> Answer? {
+    private func admit(_ fingerprint: UInt64, _ index: Int, _ limits: HostAllowance, at now: Instant) -> Answer? {
         let found = tenant(index).value
         guard found & ~HostTable.countMask == fingerprint else { return nil }
         let count = Int(found & HostTable.countMask)

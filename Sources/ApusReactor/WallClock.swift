@@ -11,4 +11,13 @@ public enum WallClock {
         // 2^64 milliseconds are 584 million years.
         return UInt64(time.tv_sec) &* 1000 &+ UInt64(time.tv_nsec) / 1_000_000
     }
+
+    /// Microseconds since 1970, UTC; zero before that.
+    package static func microseconds() -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        guard time.tv_sec >= 0 else { return 0 }
+        // 2^64 microseconds are half a million years.
+        return UInt64(time.tv_sec) &* 1_000_000 &+ UInt64(time.tv_nsec) / 1000
+    }
 }

@@ -105,7 +105,7 @@ package final class ShardCounters: Sendable {
 }
 
 /// One counter a reason, in memory of its own that lives as long as its owner.
-private final class ReasonCounters: Sendable {
+final class ReasonCounters: Sendable {
     private nonisolated(unsafe) let counters: UnsafeMutablePointer<Counter>
     private let count: Int
 

@@ -92,7 +92,10 @@ public struct Server: Sendable {
             return (
                 try SharedState(
                     shardCount: configuration.shards, connectionsMax: configuration.maxConnections,
-                    handshakesPerSecond: configuration.isHandshakeSpoken ? configuration.handshakesPerSecondMax : 1),
+                    handshakesPerSecond: configuration.isHandshakeSpoken ? configuration.handshakesPerSecondMax : 1,
+                    events: try ServerEvents(
+                        sink: configuration.eventSink, shardCount: configuration.shards,
+                        listenerNames: configuration.listeners.map(\.name))),
                 inboxes
             )
         } catch {

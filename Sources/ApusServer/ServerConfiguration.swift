@@ -105,6 +105,8 @@ public struct ServerConfiguration: Sendable {
     public var shutdownTimeout: Duration = .seconds(30)
     /// For listeners that speak `admin`.
     public var admin = AdminSettings()
+    /// Who hears what happens: a log. Nil: nobody.
+    public var eventSink: (any ServerEventSink)?
     /// The kernel that rings pretend to run on; nil: what the environment says.
     package var ringTier: RingTier?
 

@@ -42,14 +42,24 @@ public final class ServerHandle: Sendable {
         self.inboxes = inboxes
         let ended = Ending()
         self.ended = ended
+        let teller = try EventTeller.start(shared.events)
+        let slots = live.value.withLock { $0.table.entries.map(\.slot) }
+        for slot in slots { shared.events.post(.listening, listener: Int(slot)) }
         let finish: @Sendable () -> Void = {
             threads.forEach { $0.join() }
             shared.closeLeftovers()
             live.value.withLock { $0.removeAbandonedFiles() }
             let forced = shared.forcedCount
+            shared.events.post(.ended(forced: forced))
+            teller?.end()
             ended.end(with: forced == 0 ? .drained : .forced(connections: forced))
         }
-        _ = try LoopThread.start(name: "apus-end", finish)
+        do throws(SystemError) {
+            _ = try LoopThread.start(name: "apus-end", finish)
+        } catch {
+            teller?.end()
+            throw error
+        }
     }
 
     /// Stop accepting at once, answer what is under way, tell idle peers to leave, and cut off whoever has not finished
@@ -111,6 +121,9 @@ public final class ServerHandle: Sendable {
             shared.vitals.directory.replaceValidity(material.validity, of: listener)
         }
     }
+
+    /// Tell the event sink of something that concerns the server as a whole.
+    package func note(_ kind: ServerEvent.Kind) { shared.events.post(kind) }
 
     /// What the server has counted so far, over all shards. Reading stops no loop.
     public var metrics: ServerMetrics { ServerMetrics(shared) }

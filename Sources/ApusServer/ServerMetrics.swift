@@ -46,7 +46,11 @@ public struct ServerMetrics: Sendable {
     /// TLS connections that failed, during the handshake or after it, by the failure's label.
     public private(set) var tlsFailures: [String: UInt64] = [:]
 
+    /// Events that found no room on their way to the event sink.
+    public private(set) var eventsLost: UInt64 = 0
+
     init(_ shared: SharedState) {
+        eventsLost = shared.events.lostCount
         openConnections = shared.connectionCount
         reloadsApplied = shared.reloadsApplied.load(ordering: .relaxed)
         reloadsRefused = shared.reloadsRefused.load(ordering: .relaxed)

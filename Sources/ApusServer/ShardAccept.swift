@@ -15,6 +15,7 @@ extension Shard where IO: ~Copyable {
             isListenerTouched = true
         }
         guard completion.result >= 0 else { return acceptFailed(-completion.result, index) }
+        if listeners[index].pausedUntil.nanoseconds > 0 { acceptWorks(index) }
         admit(Descriptor(completion.result), index)
     }
 
@@ -49,6 +50,7 @@ extension Shard where IO: ~Copyable {
 
     private func refuse(_ descriptor: Descriptor, _ reason: RefusalReason) {
         state.pointee.counters.count(reason)
+        state.pointee.note(.refused(reason), socket: descriptor)
         io.closeNow(descriptor)
     }
 
@@ -70,6 +72,7 @@ extension Shard where IO: ~Copyable {
         state.pointee.slab.occupy(place.slot, with: connection)
         state.pointee.counters.accepted.add()
         state.pointee.counters.listeners[admission.listener].pointee.accepted.add()
+        state.pointee.note(.opened, of: state.pointee.slab[place.slot])
         state.pointee.touch(place.slot)
         scheduleTimer(place.slot, state.pointee.slab[place.slot])
     }
@@ -84,11 +87,15 @@ extension Shard where IO: ~Copyable {
         switch AcceptError(errno) {
         case .exhausted:
             state.pointee.counters.count(RefusalReason.noDescriptor)
+            state.pointee.note(.acceptPaused(.noDescriptor, errno: errno), listener: Int(listeners[index].listener))
             pauseAccepting(index)
         case .failed:
             state.pointee.counters.count(RefusalReason.failed)
+            state.pointee.note(.acceptPaused(.failed, errno: errno), listener: Int(listeners[index].listener))
             pauseAccepting(index)
-        case .aborted: state.pointee.counters.count(RefusalReason.aborted)
+        case .aborted:
+            state.pointee.counters.count(RefusalReason.aborted)
+            state.pointee.note(.refused(.aborted), listener: Int(listeners[index].listener))
         case .cancelled: break
         }
     }
@@ -98,6 +105,12 @@ extension Shard where IO: ~Copyable {
         state.pointee.counters.acceptPauses.add()
         listeners[index].pausedUntil = state.pointee.now + Limits.acceptPause
         timers.schedule(timerID(.acceptAgain), at: listeners[index].pausedUntil)
+    }
+
+    /// The first connection after a pause.
+    private mutating func acceptWorks(_ index: Int) {
+        listeners[index].pausedUntil = Instant(nanoseconds: 0)
+        state.pointee.note(.acceptResumed, listener: Int(listeners[index].listener))
     }
 
     mutating func settleListeners() {

@@ -75,6 +75,7 @@ extension Shard where IO: ~Copyable {
         state.pointee.counters.count(connection.pointee.reason)
         state.pointee.counters.listeners[connection.pointee.listener].pointee.closed.add()
         let session = connection.pointee.session
+        state.pointee.noteClosed(connection)
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         let listener = connection.pointee.listener

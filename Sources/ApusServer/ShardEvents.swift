@@ -31,7 +31,10 @@ extension Shard where IO: ~Copyable {
         switch event {
         case .asyncReply(let token, let sequence, let packet, let failed, let byteCount):
             state.pointee.asyncEnded(byteCount: byteCount)
-            if failed { state.pointee.counters.count(DropReason.handlerError) }
+            if failed {
+                state.pointee.counters.count(DropReason.handlerError)
+                state.pointee.note(.handlerFailed)
+            }
             answered(token, sequence: sequence, packet)
         case .asyncReplyTooLarge(let token, let sequence, let byteCount):
             state.pointee.asyncEnded(byteCount: byteCount)
@@ -206,16 +209,21 @@ extension Shard where IO: ~Copyable {
     mutating func forceDrain() {
         if isForced { return stop() }
         isForced = true
+        var forcedCount = 0
         forEachConnection { shard, slot, connection in
             guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
             // Admin connections wait for the others; cutting them off takes no service from anybody.
-            if connection.pointee.session != .admin { shard.state.pointee.shared.countForced() }
+            if connection.pointee.session != .admin {
+                forcedCount += 1
+                shard.state.pointee.shared.countForced()
+            }
             // Replies that are still being made off the loop come too late.
             shard.dropAsyncReplies(slot, connection)
             connection.pointee.asyncAnswered = connection.pointee.asyncRequested
             shard.finish(slot, connection, .drainForced)
             shard.state.pointee.touch(slot)
         }
+        if forcedCount > 0 { state.pointee.note(.drainForced(connections: forcedCount)) }
         timers.schedule(timerID(.drainDeadline), at: state.pointee.now + Limits.lingerTimeout)
     }
 

@@ -174,6 +174,7 @@ extension Shard where IO: ~Copyable {
             finishAfterPeer(slot, connection)
         case .starved:
             state.pointee.counters.starvedReceives.add()
+            state.pointee.note(.starved)
             if io.plants(.lostStarvedRearm) { connection.pointee.receiving = true }
         case .interrupted: break
         case .reset: abort(slot, connection, .reset)

@@ -65,6 +65,7 @@ extension Shard where IO: ~Copyable {
     ) {
         tls.pointee.isClosed = true
         state.pointee.counters.count(failure)
+        state.pointee.note(.tlsFailed(failure), of: connection)
         finish(slot, connection, connection.pointee.isEstablished ? .tlsBroken : .tlsHandshake)
     }
 

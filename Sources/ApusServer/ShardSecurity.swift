@@ -41,6 +41,7 @@ extension ShardState {
         connection.pointee.isEstablished = true
         handshakeCount -= 1
         counters.handshakes.add()
+        note(.established, of: connection)
     }
 
     /// The connection ends, whether it had keys or not.
@@ -58,5 +59,6 @@ extension ShardState {
     mutating func replaceTLS(_ material: TLSMaterial, listener: Int) {
         let isReplaced = guards[listener].replaceTLS(material, tickets: shared.tickets)
         if isReplaced { counters.tlsReloads.add() } else { counters.tlsReloadsFailed.add() }
+        note(isReplaced ? .certificateReplaced : .certificateKept, listener: listener)
     }
 }

@@ -86,6 +86,8 @@ package struct ShardState: ~Copyable {
     private var asyncByteCount = 0
     /// A connection waits because of these, not of its own.
     var isAsyncStarved = false
+    /// What may still be noted down in this second.
+    var eventBudget = EventBudget()
     /// Shards to which something was posted in this turn and that sleep.
     var doorbells = ShardSet()
 

@@ -36,6 +36,7 @@ package final class SharedState: Sendable {
     let replay: ReplayTable
     /// Made once, so that any shard resumes what another began.
     let tickets: TicketKeys
+    package let events: ServerEvents
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
@@ -44,8 +45,9 @@ package final class SharedState: Sendable {
     private let forced = Atomic<Int>(0)
 
     package init(
-        shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1
+        shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1, events: ServerEvents? = nil
     ) throws(SystemError) {
+        self.events = if let events { events } else { try ServerEvents() }
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)
         mail = try MailboxGrid(shardCount: shardCount)
@@ -63,7 +65,11 @@ package final class SharedState: Sendable {
 
     /// True the first time.
     @discardableResult
-    package func beginEnd() -> Bool { !ending.exchange(true, ordering: .acquiringAndReleasing) }
+    package func beginEnd() -> Bool {
+        guard !ending.exchange(true, ordering: .acquiringAndReleasing) else { return false }
+        events.post(.drainBegun(connections: connectionCount))
+        return true
+    }
 
     /// The server drains or stops: shards end one after the other.
     var isEnding: Bool { ending.load(ordering: .acquiring) }

@@ -80,6 +80,13 @@ package struct Slab: ~Copyable {
         return connection.pointee.generation == generation ? connection : nil
     }
 
+    /// Where a connection of this slab lies: a pointer of another would give a slot that is none.
+    func slot(of connection: UnsafeMutablePointer<Connection>) -> UInt32 {
+        let slot = connection - connections
+        precondition((0..<usedCount).contains(slot), "not a connection of this slab")
+        return UInt32(slot)
+    }
+
     /// An occupied slot's connection.
     @inline(__always)
     package subscript(slot: UInt32) -> UnsafeMutablePointer<Connection> {

@@ -3,6 +3,7 @@
 import ApusClient
 import ApusConfiguration
 import ApusLoad
+import ApusLogging
 import ApusServer
 import ArgumentParser
 import Glibc
@@ -50,6 +51,7 @@ struct Failure: Error {
         case let error as ClientError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as ServerError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as LoadError: self.init(ExitStatus(error), "apus: \(error)")
+        case let error as LogError: self.init(ExitStatus(error), "apus: \(error)")
         default: return nil
         }
     }
@@ -70,6 +72,13 @@ extension ExitStatus {
         case .invalidConfiguration: .invalidConfiguration
         case .cannotBind: .cannotBind
         case .hostNotFit: .hostNotFit
+        }
+    }
+
+    fileprivate init(_ error: LogError) {
+        self = switch error {
+        case .invalidSettings: .invalidConfiguration
+        case .cannotOpen, .noThread: .runtimeFailure
         }
     }
 

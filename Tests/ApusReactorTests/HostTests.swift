@@ -72,7 +72,7 @@ import Testing
 
     @Test func countsAndGivesBack() throws {
         let table = try HostTable(connectionsMax: 100)
-        let limits = HostLimits(rate: nil, connectionsMax: 2)
+        let limits = HostAllowance(rate: nil, connectionsMax: 2)
         let now = Instant(nanoseconds: 1)
         let places = try (0..<2).map { _ in try #require(place(table.admit(first, limits, at: now))) }
         #expect(table.admit(first, limits, at: now) == .tooMany)
@@ -86,7 +86,7 @@ import Testing
     /// A host that comes back finds its debt where it left it, whoever came meanwhile.
     @Test func aDebtIsNotForgottenForOthers() throws {
         let table = try HostTable(connectionsMax: 1)
-        let limits = HostLimits(rate: RateLimit(perSecond: 1, burst: 1), connectionsMax: nil)
+        let limits = HostAllowance(rate: RateLimit(perSecond: 1, burst: 1), connectionsMax: nil)
         let now = Instant(nanoseconds: 1)
         table.release(try #require(place(table.admit(first, limits, at: now))))
         for number in 0..<100_000 as Range<UInt32> {
@@ -99,7 +99,7 @@ import Testing
     /// More hosts than entries: nobody is kept out, and nothing is lost from the count.
     @Test func aFullTableLimitsNobody() throws {
         let table = try HostTable(connectionsMax: 1)
-        let limits = HostLimits(rate: nil, connectionsMax: 1)
+        let limits = HostAllowance(rate: nil, connectionsMax: 1)
         let now = Instant(nanoseconds: 1)
         let places = (0..<20_000 as Range<UInt32>).compactMap { number in
             place(table.admit(HostAddress(ipv4: number), limits, at: now))
@@ -114,7 +114,7 @@ import Testing
     @Test func shardsDoNotDisturbOneAnother() throws {
         let table = try HostTable(connectionsMax: 100)
         let tally = Tally()
-        let limits = HostLimits(rate: nil, connectionsMax: 5)
+        let limits = HostAllowance(rate: nil, connectionsMax: 5)
         let threads = try (0..<4).map { [first] thread in
             try LoopThread.start(name: "host-\(thread)") {
                 var held: [HostPlace] = []

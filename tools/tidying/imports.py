@@ -15,7 +15,9 @@ _STATE = {"ApusSecurity", "ApusCompression"} | _SERVICES
 _MEETING_PLACE = {"ApusReactor", "ApusWire"} | _STATE
 
 _OWN_IMPORTS = {
-    "apus": {"ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusSecurity", "ApusCompression"},
+    "apus": {
+        "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusLogging", "ApusSecurity", "ApusCompression",
+    },
     "ApusServer": _MEETING_PLACE,
     "ApusClient": _MEETING_PLACE,
     "ApusLoad": _MEETING_PLACE,
@@ -23,14 +25,16 @@ _OWN_IMPORTS = {
     "ApusReactor": {"CURing"},
     "ApusSecurity": {"COpenSSL", "ApusWire"},
     "ApusCompression": {"CCompression"},
+    "ApusLogging": set(),
     "ApusWire": set(),
 } | {service: {"ApusWire"} for service in _SERVICES}
 
 _FOUNDATION = {"Foundation", "FoundationEssentials"}
 _FOREIGN_IMPORTS = {
-    "apus": {"ArgumentParser", "Glibc"} | _FOUNDATION,
+    "apus": {"ArgumentParser", "Glibc", "Logging"} | _FOUNDATION,
     "ApusConfiguration": {"TOMLKit"} | _FOUNDATION,
     "ApusLoad": {"Histogram"},
+    "ApusLogging": {"Glibc", "Logging"},
     "ApusReactor": {"Glibc"},
 }
 
@@ -79,7 +83,7 @@ def _advice(module, imported):
     if imported in _FOUNDATION:
         return f"{module} may not import {imported}: Foundation lives in apus and ApusConfiguration only"
     if imported == "Glibc":
-        return f"{module} may not import Glibc: system calls live in ApusReactor and apus only"
+        return f"{module} may not import Glibc: system calls live in ApusReactor, ApusLogging and apus only"
     if imported in MODULES:
         return f"{module} may not import {imported} (sideways or upwards): pass it a value; it may import {permitted}"
     return f"{module} may not import {imported}: it may import {permitted}"

@@ -51,11 +51,11 @@ package struct AddressPolicy: Sendable {
     /// Each is looked at when a connection is accepted.
     static let networksMax = 256
 
-    let limits: HostLimits
+    let limits: HostAllowance
     private let trusted: [HostNetwork]
 
     package init(_ configuration: AddressLimits) {
-        limits = HostLimits(
+        limits = HostAllowance(
             rate: configuration.connectionsPerSecondMax.map {
                 RateLimit(perSecond: $0, burst: configuration.connectionBurstMax)
             },

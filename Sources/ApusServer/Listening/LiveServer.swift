@@ -31,13 +31,21 @@ extension ServerHandle {
             let report = try live.value.withLock { live throws(ServerError) in
                 let prepared = try live.prepare(configuration, shared)
                 live.commit(prepared, shared)
+                for entry in live.table.entries {
+                    shared.events.nameListener(entry.configuration.name, slot: Int(entry.slot))
+                }
                 send(prepared)
                 return prepared.report
             }
             shared.reloadsApplied.add(1, ordering: .relaxed)
+            shared.events.post(
+                .reloadApplied(
+                    added: Int32(report.added.count), removed: Int32(report.removed.count),
+                    changed: Int32(report.changed.count)))
             return report
         } catch {
             shared.reloadsRefused.add(1, ordering: .relaxed)
+            shared.events.post(.reloadRefused)
             throw error
         }
     }

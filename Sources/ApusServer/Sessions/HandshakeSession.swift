@@ -38,6 +38,7 @@ enum HandshakeSession {
             }
         } catch {
             state.pointee.counters.count(error)
+            state.pointee.note(.handshakeRefused(error), of: connection)
             return .finish(.handshakeRefused)
         }
     }
