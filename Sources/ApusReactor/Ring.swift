@@ -101,15 +101,10 @@ public struct Ring: RingIO, ~Copyable {
     }
 
     private static func requireOperations(of uring: UnsafeMutablePointer<io_uring>) throws(RingUnavailable) {
-        let needed = [
-            (IORING_OP_ACCEPT, "accept"), (IORING_OP_RECV, "receive"), (IORING_OP_SEND, "send"),
-            (IORING_OP_CONNECT, "connect"), (IORING_OP_SHUTDOWN, "shutdown"), (IORING_OP_CLOSE, "close"),
-            (IORING_OP_ASYNC_CANCEL, "cancel"), (IORING_OP_READ, "read"), (IORING_OP_MSG_RING, "msg_ring"),
-        ]
         guard let probe = unsafe io_uring_get_probe_ring(uring) else { throw .refused(errno: EINVAL) }
         defer { unsafe io_uring_free_probe(probe) }
-        for (operation, name) in needed where unsafe curing_supports(probe, Int32(operation.rawValue)) == 0 {
-            throw .missingOperation(name)
+        for (operation, name) in RingInspection.needed {
+            guard unsafe curing_supports(probe, Int32(operation.rawValue)) != 0 else { throw .missingOperation(name) }
         }
     }
 }
