@@ -55,9 +55,13 @@ let package = Package(
             dependencies: ["ApusReactor", "ApusSecurity", "ApusWire", histogram],
             swiftSettings: settings
         ),
+        .target(name: "ApusOperations", dependencies: ["ApusReactor"], swiftSettings: settings),
         .executableTarget(
             name: "apus",
-            dependencies: ["ApusServer", "ApusClient", "ApusLoad", "ApusSecurity", "ApusCompression", argumentParser],
+            dependencies: [
+                "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusSecurity", "ApusCompression",
+                argumentParser,
+            ],
             swiftSettings: settings
         ),
 
@@ -102,6 +106,11 @@ let package = Package(
         .testTarget(
             name: "ApusLoadTests",
             dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ApusOperationsTests",
+            dependencies: ["ApusOperations", "ApusReactor", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),

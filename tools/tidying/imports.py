@@ -1,6 +1,7 @@
 """Who may import whom. The table is ARCHITECTURE.md's map; change both in one commit.
 
 apus → ApusServer, ApusClient, ApusLoad, ApusConfiguration → { reactor, security, compression, services } → ApusWire
+apus → ApusOperations → reactor
 apus also names what its flags ask of security and compression.
 """
 
@@ -15,7 +16,11 @@ _STATE = {"ApusSecurity", "ApusCompression"} | _SERVICES
 _MEETING_PLACE = {"ApusReactor", "ApusWire"} | _STATE
 
 _OWN_IMPORTS = {
-    "apus": {"ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusSecurity", "ApusCompression"},
+    "apus": {
+        "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusConfiguration", "ApusSecurity",
+        "ApusCompression",
+    },
+    "ApusOperations": {"ApusReactor"},
     "ApusServer": _MEETING_PLACE,
     "ApusClient": _MEETING_PLACE,
     "ApusLoad": _MEETING_PLACE,
@@ -30,6 +35,7 @@ _FOUNDATION = {"Foundation", "FoundationEssentials"}
 _FOREIGN_IMPORTS = {
     "apus": {"ArgumentParser", "Glibc"} | _FOUNDATION,
     "ApusConfiguration": _FOUNDATION,
+    "ApusOperations": _FOUNDATION,
     "ApusLoad": {"Histogram"},
     "ApusReactor": {"Glibc"},
 }
@@ -77,7 +83,7 @@ def check(source):
 def _advice(module, imported):
     permitted = ", ".join(sorted(_allowed(module))) or "nothing"
     if imported in _FOUNDATION:
-        return f"{module} may not import {imported}: Foundation lives in apus and ApusConfiguration only"
+        return f"{module} may not import {imported}: Foundation lives in apus and the two modules beside it"
     if imported == "Glibc":
         return f"{module} may not import Glibc: system calls live in ApusReactor and apus only"
     if imported in MODULES:
