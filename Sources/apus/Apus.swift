@@ -17,7 +17,9 @@ struct Apus: ParsableCommand {
             6 drained with connections left.
             """,
         version: Version.number,
-        subcommands: [Serve.self, Ping.self, Echo.self, Send.self, Bench.self, Certs.self, Version.self]
+        subcommands: [
+            Serve.self, Ping.self, Echo.self, Send.self, Bench.self, Top.self, Certs.self, Doctor.self, Version.self,
+        ]
     )
 
     /// Where every verb serves or connects unless it is told otherwise.
