@@ -144,11 +144,33 @@ import Testing
     @Test func theInstalledUnitHasALimitOfItsOwn() throws {
         let unit = "/usr/lib/systemd/system/apus.service"
         let host = try MadeUpHost([unit: "[Service]\nLimitNOFILE=1024:4096\n"])
-        #expect(host.finding("unit")?.verdict == .warning)
-        #expect(host.finding("unit")?.seen.contains("LimitNOFILE=1024:4096") == true)
+        #expect(host.finding("unit-nofile")?.verdict == .warning)
+        #expect(host.finding("unit-nofile")?.seen.contains("LimitNOFILE=1024:4096") == true)
         try host.write("[Service]\nLimitNOFILE=infinity\n", to: "/etc/systemd/system/apus.service.d/10-more.conf")
-        #expect(host.finding("unit")?.verdict == .ok)
-        #expect(try MadeUpHost().finding("unit") == nil)
+        #expect(host.finding("unit-nofile")?.verdict == .ok)
+        #expect(try MadeUpHost().finding("unit-nofile") == nil)
+    }
+
+    /// On Linux 6.18 each ring takes 112 KiB of it; 6.12 does not count.
+    @Test(arguments: [
+        ("6.18.1", "65536", Verdict.failure, "0"), ("6.18.1", "262144", .warning, "0"), ("6.18.1", "8388608", .ok, "0"),
+        ("6.18.1", "unlimited", .ok, "0"), ("6.12.9", "65536", .ok, "0"), ("6.18.1", "65536", .ok, "4000"),
+    ])
+    func ringsCountAsLockedMemory(release: String, limit: String, verdict: Verdict, capabilities: String) throws {
+        let finding = try MadeUpHost([
+            "/proc/sys/kernel/osrelease": "\(release)\n",
+            "/proc/self/limits": "Max locked memory 65536 \(limit) bytes\n",
+            "/proc/self/status": "CapEff:\t\(capabilities)\nCpus_allowed:\t3\n",
+        ]).finding("memlock")
+        #expect(finding?.verdict == verdict)
+        #expect(verdict == .ok || finding?.fixes.first?.text.contains("memlock unlimited") == true)
+    }
+
+    @Test(arguments: [("64K", Verdict.failure), ("384K", .warning), ("64M", .ok), ("1G:infinity", .ok)])
+    func theInstalledUnitMayLockMemory(limit: String, verdict: Verdict) throws {
+        let unit = "[Service]\nLimitMEMLOCK=\(limit)\n"
+        let finding = try MadeUpHost(["/etc/systemd/system/apus.service": unit]).finding("unit-memlock")
+        #expect(finding?.verdict == verdict)
     }
 
     @Test func lowPortsNeedACapability() throws {
@@ -379,5 +401,13 @@ extension MadeUpHost {
     /// Changes that leave no file at all.
     fileprivate var allPathsGone: [String: String?] {
         [String: String?](uniqueKeysWithValues: MadeUpHost.paths.map { ($0, nil) })
+    }
+}
+
+extension Fix {
+    fileprivate var text: String {
+        switch self {
+        case .command(let text), .line(let text, file: _), .step(let text): text
+        }
     }
 }

@@ -67,8 +67,8 @@ extension Examination {
             .failure("io_uring", "the kernel lacks set-up flags that rings need (EINVAL)", [Examination.newerKernel])
         case ENOMEM:
             .failure(
-                "io_uring", "no memory for a ring (ENOMEM)",
-                surroundings.memoryFixes(mebibytes: plan.memoryByteCountMax >> 20) + surroundings.lockedMemoryFixes)
+                "io_uring", "no memory for a ring (ENOMEM): it is either locked memory or the control group's",
+                surroundings.lockedMemoryFixes + surroundings.memoryFixes(mebibytes: plan.memoryByteCountMax >> 20))
         case EMFILE, ENFILE:
             .failure("io_uring", "no descriptor is left for a ring", surroundings.descriptorFixes(plan.descriptorCount))
         default:

@@ -72,7 +72,7 @@ extension Surroundings {
         }
     }
 
-    /// Let the process lock memory.
+    /// Let the process lock as much memory as it likes: rings are bounded by the number of shards.
     var lockedMemoryFixes: [Fix] {
         switch self {
         case .machine:
