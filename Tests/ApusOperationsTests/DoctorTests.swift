@@ -387,7 +387,7 @@ import Testing
 
     /// The host the tests run on: whatever it is, looking at it does no harm.
     @Test func thisHostCanBeLookedAt() {
-        let host = Host.current(certificates: [], cryptographyVersion: "OpenSSL 3.0.0")
+        let host = ExaminedHost.current(certificates: [], cryptographyVersion: "OpenSSL 3.0.0")
         let plan = ServicePlan(shards: 1, maxConnections: 100, memoryBudgetPerShard: 1 << 20, listeners: [])
         let findings = Examination(of: host, for: plan).findings()
         #expect(findings.contains { $0.name == "kernel" })

@@ -41,7 +41,7 @@ struct MadeUpHost {
     var files: HostFiles { HostFiles(root: folder.path) }
 
     func findings() -> [Finding] {
-        let host = Host(
+        let host = ExaminedHost(
             files: files, environment: environment, ring: ring, clock: clock, nowSeconds: nowSeconds,
             certificates: certificates, cryptographyVersion: cryptographyVersion)
         return Examination(of: host, for: plan).findings()

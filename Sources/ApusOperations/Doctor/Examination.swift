@@ -1,11 +1,11 @@
 // A host held against what it is to carry. Every check is a value; the order is the one in which they matter.
 
 package struct Examination {
-    let host: Host
+    let host: ExaminedHost
     let plan: ServicePlan
     let surroundings: Surroundings
 
-    package init(of host: Host, for plan: ServicePlan) {
+    package init(of host: ExaminedHost, for plan: ServicePlan) {
         self.host = host
         self.plan = plan
         surroundings = host.surroundings

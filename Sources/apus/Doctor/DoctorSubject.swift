@@ -35,7 +35,7 @@ struct DoctorSubject {
 
     func examine() -> [Finding] {
         let configuration = configuration ?? ServerConfiguration(address: Apus.defaultAddress)
-        let host = Host.current(
+        let host = ExaminedHost.current(
             certificates: configuration.listeners.compactMap(CertificateReading.init),
             cryptographyVersion: CryptographyLibrary.version)
         return configurationFindings + Examination(of: host, for: plan(of: configuration)).findings()

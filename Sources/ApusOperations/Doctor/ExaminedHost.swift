@@ -44,7 +44,7 @@ package struct CertificateReading: Sendable {
     }
 }
 
-package struct Host: Sendable {
+package struct ExaminedHost: Sendable {
     package var files: HostFiles
     package var environment: [String: String]
     package var ring: RingFinding
@@ -70,8 +70,8 @@ package struct Host: Sendable {
     }
 
     /// The one this runs on.
-    package static func current(certificates: [CertificateReading], cryptographyVersion: String) -> Host {
-        Host(
+    package static func current(certificates: [CertificateReading], cryptographyVersion: String) -> ExaminedHost {
+        ExaminedHost(
             files: HostFiles(), environment: ProcessInfo.processInfo.environment, ring: .current(), clock: .current(),
             nowSeconds: Int64(Date().timeIntervalSince1970), certificates: certificates,
             cryptographyVersion: cryptographyVersion)
