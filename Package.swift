@@ -11,6 +11,7 @@ let settings: [SwiftSetting] = [
 let strict = settings + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -19,6 +20,7 @@ let package = Package(
         .library(name: "ApusWire", targets: ["ApusWire"]),
         .library(name: "ApusSecurity", targets: ["ApusSecurity"]),
         .library(name: "ApusCompression", targets: ["ApusCompression"]),
+        .library(name: "ApusConfiguration", targets: ["ApusConfiguration"]),
         .library(name: "ApusServer", targets: ["ApusServer"]),
         .library(name: "ApusClient", targets: ["ApusClient"]),
         .executable(name: "apus", targets: ["apus"]),
@@ -26,6 +28,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .systemLibrary(
@@ -56,10 +59,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "ApusOperations", dependencies: ["ApusReactor"], swiftSettings: settings),
+        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusSecurity", "ApusCompression",
+                "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusConfiguration", "ApusSecurity",
+                "ApusCompression",
                 argumentParser,
             ],
             swiftSettings: settings
@@ -96,6 +101,9 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ApusConfigurationTests", dependencies: ["ApusConfiguration", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "ApusReactorTests", dependencies: ["ApusReactor", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusServerTests",
@@ -113,7 +121,9 @@ let package = Package(
             dependencies: ["ApusOperations", "ApusReactor", "TestSupport"],
             swiftSettings: settings
         ),
-        .testTarget(name: "apusTests", dependencies: ["ApusServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "apusTests", dependencies: ["apus", "ApusConfiguration", "ApusServer", "TestSupport"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,8 @@ public struct ClientConfiguration: Sendable {
     /// Replies carry no number, so after a request that got none, nobody can tell whose the next reply is: the
     /// connection is then closed.
     public var responseTimeout: Duration = .seconds(30)
+    /// For what has no reply: from DISCONNECT to the server's end of the connection.
+    public var operationTimeout: Duration = .seconds(5)
     /// Ping the server when nothing was sent or received for so long; a server silent for four intervals is given up.
     /// Nil: no pings, and no one notices a server that is gone without a word until a request times out.
     public var heartbeatInterval: Duration? = .seconds(15)
@@ -65,6 +67,7 @@ public struct ClientConfiguration: Sendable {
     private var durations: [(String, Duration)] {
         [
             ("connectionTimeout", connectionTimeout), ("responseTimeout", responseTimeout),
+            ("operationTimeout", operationTimeout),
             ("heartbeatInterval", heartbeatInterval ?? .seconds(1)),
         ]
     }

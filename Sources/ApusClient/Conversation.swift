@@ -192,7 +192,7 @@ extension Conversation {
         guard phase == .leaving || phase == .dismissed, waiting.isEmpty, expectations.requestCount == 0 else { return }
         let isDismissed = phase == .dismissed
         if !isDismissed { say(Conversation.disconnect, into: &output, at: now) }
-        phase = .goodbye(until: now + Nanoseconds(configuration.connectionTimeout), byServer: isDismissed)
+        phase = .goodbye(until: now + Nanoseconds(configuration.operationTimeout), byServer: isDismissed)
     }
 
     private mutating func say(_ packet: [UInt8], into output: inout OutboundBytes, at now: Instant) {

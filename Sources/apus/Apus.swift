@@ -18,7 +18,8 @@ struct Apus: ParsableCommand {
             """,
         version: Version.number,
         subcommands: [
-            Serve.self, Ping.self, Echo.self, Send.self, Bench.self, Top.self, Certs.self, Doctor.self, Version.self,
+            Serve.self, Check.self, Config.self, Ping.self, Echo.self, Send.self, Bench.self, Top.self, Certs.self,
+            Doctor.self, Version.self,
         ]
     )
 

@@ -31,7 +31,7 @@ struct BenchOptions: ParsableArguments {
 
     /// The generator packs no payload, and takes the server's name from the address.
     func clientSecurity() throws -> ClientSecurity? {
-        guard security.handshake.compression.algorithms.isEmpty else {
+        guard security.handshake.compressionSettings.algorithms.isEmpty else {
             throw Failure(.invalidConfiguration, "apus: --compression: the load generator has none; leave it out")
         }
         var options = security

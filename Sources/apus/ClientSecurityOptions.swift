@@ -25,8 +25,11 @@ struct ClientSecurityOptions: ParsableArguments {
 
     @OptionGroup var handshake: HandshakeOptions
 
+    var kind: SecurityArgument { kind(standard: .handshake) }
+
     /// TLS flags alone say it too.
-    var kind: SecurityArgument { security ?? (isTLSMeant ? .tls : .handshake) }
+    /// - Parameter standard: where no flag says anything.
+    func kind(standard: SecurityArgument) -> SecurityArgument { security ?? (isTLSMeant ? .tls : standard) }
 
     private var isTLSMeant: Bool { tls || !tlsFlags.isEmpty }
 
@@ -38,7 +41,8 @@ struct ClientSecurityOptions: ParsableArguments {
     }
 
     /// Nil: nothing protects it.
-    func clientSecurity() throws -> ClientSecurity? {
+    func clientSecurity(standard: SecurityArgument = .handshake) throws -> ClientSecurity? {
+        let kind = kind(standard: standard)
         try SecurityFlags.refuse(kind == .tls ? [] : (tls ? ["--tls"] : []) + tlsFlags, for: kind, neededBy: .tls)
         try SecurityFlags.refuse(kind == .handshake ? [] : handshake.given, for: kind, neededBy: .handshake)
         let pins = kind == .none && !handshake.pin.isEmpty ? ["--pin"] : []
@@ -47,7 +51,7 @@ struct ClientSecurityOptions: ParsableArguments {
         case .none: return nil
         case .handshake:
             var settings = try handshake.settings()
-            settings.compression = handshake.compression.algorithms.map(\.rawValue)
+            settings.compression = handshake.compressionSettings.algorithms.map(\.rawValue)
             return .handshake(settings)
         case .tls: return .tls(try material())
         }

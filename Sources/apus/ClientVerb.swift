@@ -1,26 +1,33 @@
 // What the verbs that talk to a server share: where, how long, and waiting for a task from the main thread.
 
 import ApusClient
+import ApusConfiguration
 import ArgumentParser
 import Foundation
 import Synchronization
 
 struct ServerOptions: ParsableArguments {
-    @Option(help: "HOST:PORT, [IPV6]:PORT or unix:PATH.")
-    var address = Apus.defaultAddress
+    @Option(name: .customLong("address"), help: ClientKeys.address.help)
+    var givenAddress: String?
 
-    @Option(help: "For the connection, and for each reply: 250ms, 5s, 2m, or a bare number of milliseconds.")
-    var timeout = DurationArgument(.seconds(5))
+    @Option(help: "For the connection and each reply: 250ms, 5s, 2m, or a bare number of milliseconds. (default: 5s)")
+    var timeout: DurationArgument?
+
+    @OptionGroup var arguments: ConfigurationArguments
 
     @OptionGroup var security: ClientSecurityOptions
 
-    func connect() async throws -> Client {
-        var configuration = ClientConfiguration()
-        configuration.security = try security.clientSecurity()
-        configuration.compression = security.handshake.compressionSettings
-        configuration.connectionTimeout = timeout.duration
-        configuration.responseTimeout = timeout.duration
-        return try await Client.connect(to: address, configuration: configuration)
+    /// The section `client`, with what flags say in its place.
+    func settings() throws -> ClientSettings {
+        var overrides = Overrides()
+        if let givenAddress { overrides.set(ClientKeys.address, to: .text(givenAddress), flag: "--address") }
+        if let timeout {
+            for key in [ClientKeys.connectionTimeout, ClientKeys.responseTimeout, ClientKeys.operationTimeout] {
+                overrides.set(key, to: timeout.setting, flag: "--timeout")
+            }
+        }
+        let configuration = try arguments.sources(overrides).load()
+        return try ClientSettings(from: configuration, security)
     }
 }
 

@@ -36,21 +36,22 @@ struct Echo: ClientVerb {
     }
 
     func perform() async throws {
-        let client = try await server.connect()
+        let settings = try server.settings()
+        var connection = try await SteadyConnection(settings)
         let start = ContinuousClock.now
-        let reply = try await client.request(.echo(text))
+        let reply = try await connection.request(.echo(text))
         let roundTrip = ContinuousClock.now - start
         guard case .echo(let echoed) = reply else {
-            throw Failure(.runtimeFailure, "apus: \(server.address) answered Echo with \(reply.kind)")
+            throw Failure(.runtimeFailure, "apus: \(settings.address) answered Echo with \(reply.kind)")
         }
         if json {
-            try Output.json(Report(address: server.address, text: echoed, roundTrip: roundTrip.microseconds))
+            try Output.json(Report(address: settings.address, text: echoed, roundTrip: roundTrip.microseconds))
         } else {
             try Output.line(echoed)
         }
         guard echoed == text else {
-            throw Failure(.runtimeFailure, "apus: \(server.address) answered with another text")
+            throw Failure(.runtimeFailure, "apus: \(settings.address) answered with another text")
         }
-        try await client.disconnect()
+        try await connection.client.disconnect()
     }
 }

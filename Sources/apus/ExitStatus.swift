@@ -1,6 +1,7 @@
 // The exit codes, and which error leaves with which. Scripts rely on the numbers.
 
 import ApusClient
+import ApusConfiguration
 import ApusLoad
 import ApusServer
 import ArgumentParser
@@ -45,6 +46,7 @@ struct Failure: Error {
     init?(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure
+        case let error as ConfigurationError: self.init(error.problems)
         case let error as ClientError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as ServerError: self.init(ExitStatus(error), "apus: \(error)")
         case let error as LoadError: self.init(ExitStatus(error), "apus: \(error)")

@@ -31,28 +31,29 @@ struct Ping: ClientVerb {
     }
 
     func perform() async throws {
-        let client = try await server.connect()
-        var roundTrips = RoundTrips(address: server.address)
+        let settings = try server.settings()
+        var connection = try await SteadyConnection(settings)
+        var roundTrips = RoundTrips(address: settings.address)
         do {
-            try await ping(client, &roundTrips)
+            try await ping(&connection, &roundTrips)
         } catch {
             try roundTrips.summarize(asJSON: json)
             throw error
         }
         try roundTrips.summarize(asJSON: json)
-        try await client.disconnect()
+        try await connection.client.disconnect()
     }
 
-    private func ping(_ client: Client, _ roundTrips: inout RoundTrips) async throws {
+    private func ping(_ connection: inout SteadyConnection, _ roundTrips: inout RoundTrips) async throws {
         let clock = ContinuousClock()
         for index in 0..<count {
             let start = clock.now
             roundTrips.sent += 1
-            _ = try await client.request(.ping)
+            _ = try await connection.request(.ping)
             let duration = clock.now - start
             roundTrips.durations.append(duration)
             if !json {
-                try Output.line("pong from \(server.address): ping \(index + 1), \(milliseconds(duration)) ms")
+                try Output.line("pong from \(roundTrips.address): ping \(index + 1), \(milliseconds(duration)) ms")
             }
             if index + 1 < count { try await Task.sleep(until: start + interval.duration) }
         }

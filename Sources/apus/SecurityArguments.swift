@@ -45,12 +45,14 @@ struct HandshakeOptions: ParsableArguments {
     var allowV1 = false
 
     @Option(help: "Handshake: what payloads may be packed with, best first: lz4, zstd, both between commas, or none.")
-    var compression = CompressionArgument([])
+    var compression: CompressionArgument?
 
     func settings() throws -> HandshakeSettings {
         var settings = HandshakeSettings()
-        if let pskFile { settings.presharedKey = try SecretFile.presharedKey(pskFile) }
-        if let identityFile { settings.identity = try SecretFile.identity(identityFile) }
+        if let pskFile { settings.presharedKey = try SecretFile.named("--psk-file", SecretFile.presharedKey, pskFile) }
+        if let identityFile {
+            settings.identity = try SecretFile.named("--identity-file", SecretFile.identity, identityFile)
+        }
         settings.pinnedPeers = try certificatePins().map(\.sha256)
         settings.allowsV1 = allowV1
         return settings
@@ -68,7 +70,7 @@ struct HandshakeOptions: ParsableArguments {
 
     var compressionSettings: CompressionSettings {
         var settings = CompressionSettings()
-        settings.algorithms = compression.algorithms
+        settings.algorithms = compression?.algorithms ?? []
         return settings
     }
 
@@ -76,45 +78,65 @@ struct HandshakeOptions: ParsableArguments {
     var given: [String] {
         [
             (pskFile != nil, "--psk-file"), (identityFile != nil, "--identity-file"), (allowV1, "--allow-v1"),
-            (!compression.algorithms.isEmpty, "--compression"),
+            (compression.map { !$0.algorithms.isEmpty } ?? false, "--compression"),
         ].filter(\.0).map(\.1)
     }
 }
 
-/// Files that hold secrets. What is wrong with them is said without a byte of theirs.
+/// What is wrong with a file that holds a secret, without a byte of it: `PATH: reason`.
+struct SecretFileError: Error {
+    let reason: String
+
+    init(_ path: String, _ reason: String) { self.reason = "\(path): \(reason)" }
+}
+
+/// Files that hold secrets.
 enum SecretFile {
-    /// Without the newline that editors leave.
-    static func read(_ path: String, _ flag: String) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw Failure(.invalidConfiguration, "apus: \(flag) \(path): cannot be read: is it there, and is it yours?")
+    /// Read by `reader`; what is wrong is told with the flag that named the file.
+    static func named<Secret>(
+        _ flag: String, _ reader: (String) throws(SecretFileError) -> Secret, _ path: String
+    ) throws -> Secret {
+        do throws(SecretFileError) {
+            return try reader(path)
+        } catch {
+            throw Failure(.invalidConfiguration, "apus: \(flag) \(error.reason)")
         }
+    }
+
+    /// Without the newline that editors leave.
+    static func read(_ path: String) throws(SecretFileError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw SecretFileError(path, unreadable) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try refuseOpen(descriptor, path, flag)
-        var bytes = Array(try file.readToEnd() ?? Data())
+        try refuseOpen(descriptor, path)
+        var bytes: [UInt8]
+        do {
+            bytes = Array(try file.readToEnd() ?? Data())
+        } catch {
+            throw SecretFileError(path, unreadable)
+        }
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         return bytes
     }
 
-    static func presharedKey(_ path: String) throws -> PresharedKey {
-        let bytes = try read(path, "--psk-file")
+    private static let unreadable = "cannot be read: is it there, and is it yours?"
+
+    static func presharedKey(_ path: String) throws(SecretFileError) -> PresharedKey {
+        let bytes = try read(path)
         guard bytes.count >= PresharedKey.byteCountMin else {
-            throw Failure(
-                .invalidConfiguration,
-                "apus: --psk-file \(path): a pre-shared key has at least \(PresharedKey.byteCountMin) random bytes, "
-                    + "found \(bytes.count)")
+            throw SecretFileError(
+                path,
+                "a pre-shared key has at least \(PresharedKey.byteCountMin) random bytes, found \(bytes.count)")
         }
         return PresharedKey(bytes.span.bytes)
     }
 
     /// 64 hexadecimal digits: the seed of RFC 8032.
-    static func identity(_ path: String) throws -> IdentityKey {
-        let text = String(decoding: try read(path, "--identity-file"), as: UTF8.self)
+    static func identity(_ path: String) throws(SecretFileError) -> IdentityKey {
+        let text = String(decoding: try read(path), as: UTF8.self)
         // As many digits as a pin has.
         guard let seed = CertificatePin(hex: text) else {
-            throw Failure(
-                .invalidConfiguration,
-                "apus: --identity-file \(path): 64 hexadecimal digits, made by: apus certs identity")
+            throw SecretFileError(path, "64 hexadecimal digits, made by: apus certs identity")
         }
         let bytes = seed.sha256
         let key = SecretKey32(copying: bytes.span.bytes)
@@ -122,11 +144,10 @@ enum SecretFile {
     }
 
     /// A secret that others may read is none. Of the file that was opened, wherever links lead.
-    private static func refuseOpen(_ descriptor: Int32, _ path: String, _ flag: String) throws {
+    private static func refuseOpen(_ descriptor: Int32, _ path: String) throws(SecretFileError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & 0o077 != 0 else { return }
         let mode = String(status.st_mode & 0o777, radix: 8)
-        throw Failure(
-            .invalidConfiguration, "apus: \(flag) \(path): others may read it (mode \(mode)): chmod 600 \(path)")
+        throw SecretFileError(path, "others may read it (mode \(mode)): chmod 600 \(path)")
     }
 }

@@ -48,12 +48,14 @@ struct Send: ClientVerb {
 
     func perform() async throws {
         let content = try PayloadArgument.bytes(of: payload)
-        let client = try await server.connect()
+        let settings = try server.settings()
+        // Once: what a command does when it comes twice is not known here.
+        let client = try await settings.connect()
         let reply = Reply(try await request(content, of: client))
         if json {
             try Output.json(
                 Report(
-                    address: server.address, command: command, reply: reply.kind, replyCommand: reply.command,
+                    address: settings.address, command: command, reply: reply.kind, replyCommand: reply.command,
                     payload: Data(reply.payload ?? []).base64EncodedString()))
         } else if let payload = reply.payload {
             try print(payload)

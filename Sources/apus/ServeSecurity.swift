@@ -1,20 +1,20 @@
-// `apus serve`'s flags about security become what its listeners ask for.
+// `apus serve`'s flags about security become values of the option table.
 
+import ApusConfiguration
 import ApusSecurity
-import ApusServer
 import ArgumentParser
 
 struct ServeSecurity: ParsableArguments {
-    @Option(help: "How connections are protected: handshake (NPRO's), tls, or none.")
-    var security = SecurityArgument.handshake
+    @Option(help: "How connections are protected: handshake (NPRO's), tls, or none. (default: handshake)")
+    var security: SecurityArgument?
 
-    @Option(help: "TLS: the certificate, PEM, and behind it those that lead to its CA.")
+    @Option(help: TLSKeys.certificate.help)
     var tlsCertificate: String?
 
-    @Option(help: "TLS: the certificate's private key, PEM.")
+    @Option(help: TLSKeys.key.help)
     var tlsKey: String?
 
-    @Option(help: "TLS: the CA whose client certificates are believed, PEM.")
+    @Option(help: TLSKeys.authority.help)
     var tlsCa: String?
 
     @Flag(help: "TLS: refuse clients without a good certificate.")
@@ -23,70 +23,81 @@ struct ServeSecurity: ParsableArguments {
     @Flag(help: "TLS: ask for a certificate; a client that shows none is let in.")
     var verifyClientOptional = false
 
-    @Option(help: "TLS: protocols to agree on (ALPN), best first. Without any, every client is let in.")
+    @Option(help: TLSKeys.alpn.help)
     var tlsAlpn: [String] = []
 
-    @Option(help: "TLS: the least version, 1.2 or 1.3. (default: 1.2)")
+    @Option(help: TLSKeys.minimumVersion.help)
     var tlsMinVersion: TLSVersionArgument?
 
-    @Option(help: "TLS: ciphers of TLS 1.2, OpenSSL's names between colons.")
+    @Option(help: TLSKeys.ciphers.help)
     var tlsCiphers: String?
 
-    @Option(help: "TLS: suites of TLS 1.3, between colons.")
+    @Option(help: TLSKeys.suites.help)
     var tlsSuites: String?
 
     @OptionGroup var handshake: HandshakeOptions
 
-    @Option(help: "From accept until a protected connection has its keys. (default: 10s)")
+    @Option(help: ServerKeys.handshakeTimeout.help)
     var handshakeTimeout: DurationArgument?
 
-    @Option(help: "NPRO handshakes a second, in the whole process; more are refused. (default: 2000)")
+    @Option(help: ServerKeys.maxHandshakeRate.help)
     var maxHandshakeRate: Int?
 
-    /// What all listeners ask for.
-    func listenerSecurity() throws -> ListenerSecurity {
-        try refuseForeignFlags()
-        switch security {
-        case .none: return .none
-        case .handshake: return .handshake(try handshake.settings(), handshake.compressionSettings)
-        case .tls: return .tls(try material())
+    func add(to overrides: inout Overrides) {
+        overrides.security = security?.rawValue
+        addTLS(to: &overrides)
+        if let file = handshake.pskFile { overrides.set(HandshakeKeys.presharedKeyFile, to: .text(file)) }
+        if let file = handshake.identityFile { overrides.set(HandshakeKeys.identityFile, to: .text(file)) }
+        if handshake.allowV1 { overrides.set(HandshakeKeys.allowsV1, to: .flag(true)) }
+        if let compression = handshake.compression {
+            overrides.set(HandshakeKeys.compression, to: .texts(compression.algorithms.map(\.description)))
+        }
+        if let handshakeTimeout { overrides.set(ServerKeys.handshakeTimeout, to: handshakeTimeout.setting) }
+        if let maxHandshakeRate { overrides.set(ServerKeys.maxHandshakeRate, to: .integer(maxHandshakeRate)) }
+    }
+
+    private func addTLS(to overrides: inout Overrides) {
+        let files = [(TLSKeys.certificate, tlsCertificate), (TLSKeys.key, tlsKey), (TLSKeys.authority, tlsCa)]
+        let texts = files + [(TLSKeys.ciphers, tlsCiphers), (TLSKeys.suites, tlsSuites)]
+        for (key, text) in texts {
+            if let text { overrides.set(key, to: .text(text)) }
+        }
+        if let verification { overrides.set(TLSKeys.verifyClient, to: .text(verification), flag: verificationFlag) }
+        if !tlsAlpn.isEmpty { overrides.set(TLSKeys.alpn, to: .texts(tlsAlpn)) }
+        if let tlsMinVersion { overrides.set(TLSKeys.minimumVersion, to: .text(tlsMinVersion.defaultValueDescription)) }
+        if !handshake.pin.isEmpty {
+            overrides.set(security == .tls ? TLSKeys.pins : HandshakeKeys.pins, to: .texts(handshake.pin))
         }
     }
 
-    private func material() throws -> TLSMaterial {
-        guard let tlsCertificate, let tlsKey else {
-            throw Failure(
-                .invalidConfiguration,
-                "apus: --security tls needs --tls-certificate and --tls-key; make both with: "
-                    + "apus certs self-signed NAME --san HOST")
-        }
-        var settings = TLSSettings.server(certificateChain: .file(tlsCertificate), privateKey: .file(tlsKey))
-        if let tlsCa { settings.authorities = .pem(.file(tlsCa)) }
-        settings.clientVerification = verifyClient ? .required : verifyClientOptional ? .optional : .none
-        settings.pins = try handshake.certificatePins()
-        settings.applicationProtocols = tlsAlpn
-        if let tlsMinVersion { settings.versionMin = tlsMinVersion.version }
-        if let tlsCiphers { settings.cipherList = tlsCiphers }
-        if let tlsSuites { settings.cipherSuites = tlsSuites }
-        return try TLSMaterial.checked(settings)
-    }
+    private var verification: String? { verifyClient ? "required" : verifyClientOptional ? "optional" : nil }
+    private var verificationFlag: String { verifyClient ? "--verify-client" : "--verify-client-optional" }
 
     /// A flag that has no effect is a mistake, and a security flag without effect a dangerous one.
-    private func refuseForeignFlags() throws {
-        let tls = [
+    func refuseForeignFlags(for listeners: [Listener]) throws {
+        let kinds = Set(listeners.filter { $0.speaks == .packet }.map(\.security))
+        let named = kinds.sorted { $0.rawValue < $1.rawValue }.first.flatMap { SecurityArgument(rawValue: $0.rawValue) }
+        let kind = security ?? named ?? .handshake
+        try SecurityFlags.refuse(kinds.contains(.tls) ? [] : tlsFlags, for: kind, neededBy: .tls)
+        let rate = maxHandshakeRate == nil ? [] : ["--max-handshake-rate"]
+        let given = handshake.given + rate
+        try SecurityFlags.refuse(kinds.contains(.handshake) ? [] : given, for: kind, neededBy: .handshake)
+        let isProtected = kinds != [.none]
+        let timeout = handshakeTimeout == nil ? [] : ["--handshake-timeout"]
+        try SecurityFlags.refuse(isProtected ? [] : timeout, for: kind, neededBy: .handshake)
+        // What a pin means is said by --security.
+        let pinned: SecurityKind = security == .tls ? .tls : .handshake
+        let pins = handshake.pin.isEmpty || kinds.contains(pinned) ? [] : ["--pin"]
+        try SecurityFlags.refuse(pins, for: kind, neededBy: .tls)
+    }
+
+    private var tlsFlags: [String] {
+        [
             (tlsCertificate != nil, "--tls-certificate"), (tlsKey != nil, "--tls-key"), (tlsCa != nil, "--tls-ca"),
             (verifyClient, "--verify-client"), (verifyClientOptional, "--verify-client-optional"),
             (tlsMinVersion != nil, "--tls-min-version"), (!tlsAlpn.isEmpty, "--tls-alpn"),
             (tlsCiphers != nil, "--tls-ciphers"), (tlsSuites != nil, "--tls-suites"),
         ].filter(\.0).map(\.1)
-        try SecurityFlags.refuse(security == .tls ? [] : tls, for: security, neededBy: .tls)
-        let rate = maxHandshakeRate == nil ? [] : ["--max-handshake-rate"]
-        try SecurityFlags.refuse(
-            security == .handshake ? [] : handshake.given + rate, for: security, neededBy: .handshake)
-        let timeout = handshakeTimeout == nil ? [] : ["--handshake-timeout"]
-        try SecurityFlags.refuse(security == .none ? timeout : [], for: security, neededBy: .handshake)
-        let pins = security == .none && !handshake.pin.isEmpty ? ["--pin"] : []
-        try SecurityFlags.refuse(pins, for: security, neededBy: .tls)
     }
 }
 

@@ -27,6 +27,51 @@ import Testing
         #expect(verdicts.isSubset(of: ["ok", "warning", "failure", "unknown"]))
     }
 
+    private func verdicts(_ arguments: String...) async throws -> [String: String] {
+        let report = try await Command.run(["doctor", "--json"] + arguments).object()
+        let checks = try #require(report["checks"] as? [[String: Any]])
+        let pairs = checks.map { ($0["name"] as? String ?? "", $0["verdict"] as? String ?? "") }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    @Test func theConfigurationDecidesWhatIsLookedAt() async throws {
+        let folder = try TemporaryFolder()
+        for name in ["edge", "other"] {
+            let made = try await Command.run("certs", "self-signed", name, "--san", "localhost", "--out", folder.path)
+            #expect(made.status == 0)
+        }
+        let file = folder.file("apus.toml")
+        func write(key: String, connections: Int) throws {
+            let text = """
+                [server]
+                max_connections = \(connections)
+                [[listener]]
+                name = "edge"
+                security = "tls"
+                certificate = "\(folder.file("edge.pem"))"
+                key = "\(folder.file(key))"
+                address = "127.0.0.1:9000"
+
+                """
+            try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        }
+        try write(key: "edge.key", connections: 10)
+        let good = try await verdicts("--config", file)
+        for name in ["configuration", "certificate-edge", "key-edge"] { #expect(good[name] == "ok", "\(name)") }
+        try write(key: "other.key", connections: 10)
+        #expect(try await verdicts("--config", file)["configuration"] == "failure")
+        try write(key: "edge.key", connections: 77)
+        let text = try await Command.run("doctor", "--config", file).text
+        #expect(text.contains("are needed for 77 connections"))
+    }
+
+    @Test func aConfigurationThatIsNotThereIsAFinding() async throws {
+        let finished = try await Command.run("doctor", "--config", "/nonexistent/apus.toml")
+        #expect(finished.status == 5)
+        #expect(finished.lines.first?.contains("/nonexistent/apus.toml: cannot be read") == true)
+        #expect(finished.lines.count > 15)
+    }
+
     private static let withoutRings = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("tools/without-io-uring").path

@@ -34,7 +34,7 @@ _OWN_IMPORTS = {
 _FOUNDATION = {"Foundation", "FoundationEssentials"}
 _FOREIGN_IMPORTS = {
     "apus": {"ArgumentParser", "Glibc"} | _FOUNDATION,
-    "ApusConfiguration": _FOUNDATION,
+    "ApusConfiguration": {"TOMLKit"} | _FOUNDATION,
     "ApusOperations": _FOUNDATION,
     "ApusLoad": {"Histogram"},
     "ApusReactor": {"Glibc"},

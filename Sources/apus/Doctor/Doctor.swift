@@ -10,8 +10,8 @@ struct Doctor: ParsableCommand {
         abstract: "Say what is wrong with this host, and the exact fix.",
         discussion: """
             Looks at the kernel and its io_uring, limits, network settings, processors and memory, the clock and \
-            certificates, and changes nothing. Each line is a check: ok, warning, failure, or unknown where it could \
-            not be looked at; below it stands what mends it.
+            certificates, and changes nothing. They are held against what the configuration asks for. Each line is a \
+            check: ok, warning, failure, or unknown where it could not be looked at; below it stands what mends it.
 
             Exit code 5 when a check failed, with --strict also after a warning.
 
@@ -22,8 +22,7 @@ struct Doctor: ParsableCommand {
             """
     )
 
-    @Option(help: "The configuration that the host is to carry. Without one, what apus serve does without flags.")
-    var config: String?
+    @OptionGroup var arguments: ConfigurationArguments
 
     @Flag(help: "Warnings count as failures.")
     var strict = false
@@ -38,7 +37,7 @@ struct Doctor: ParsableCommand {
     }
 
     func run() throws {
-        let findings = try DoctorSubject.read(config).examine()
+        let findings = try DoctorSubject.read(arguments.sources()).examine()
         let isFit = findings.areFit(strictly: strict)
         if json {
             try Output.json(Report(fit: isFit, checks: findings))

@@ -1,50 +1,44 @@
 // What `apus doctor` holds the host against: a server's configuration, or why there is none.
 
+import ApusConfiguration
 import ApusOperations
 import ApusSecurity
 import ApusServer
 
 struct DoctorSubject {
     /// Nil when it could not be read.
-    private let configuration: ServerConfiguration?
+    private let prepared: PreparedConfiguration?
     private let file: String?
-    /// What is wrong with the configuration itself.
-    private let problems: [String]
-
-    init(_ configuration: ServerConfiguration?, file: String?, problems: [String]) {
-        self.configuration = configuration
-        self.file = file
-        self.problems = problems
-    }
+    private let problems: [Problem]
 
     /// A configuration that cannot be used is a finding, and no reason not to look at the host.
-    static func read(_ file: String?) throws -> DoctorSubject {
+    static func read(_ sources: ConfigurationSources) throws -> DoctorSubject {
         do {
-            let configuration = try serverConfiguration(file)
-            return DoctorSubject(configuration, file: file, problems: configuration.problems())
-        } catch let failure as Failure where failure.status == .invalidConfiguration {
-            return DoctorSubject(nil, file: file, problems: [failure.message])
+            let prepared = try PreparedConfiguration(sources)
+            return DoctorSubject(prepared: prepared, file: sources.file, problems: prepared.warnings)
+        } catch let error as ConfigurationError {
+            return DoctorSubject(prepared: nil, file: sources.file, problems: error.problems)
         }
     }
 
-    /// Of flags that nobody gave; of the file, where there is one.
-    private static func serverConfiguration(_ file: String?) throws -> ServerConfiguration {
-        guard file == nil else { throw Failure(.usage, "apus: --config: there are no configuration files yet") }
-        return try Serve.parse([]).serverConfiguration()
-    }
-
     func examine() -> [Finding] {
-        let configuration = configuration ?? ServerConfiguration(address: Apus.defaultAddress)
+        // Without a configuration of its own the host is held against the standard one.
+        let server = prepared?.server ?? ServerConfiguration(address: Apus.defaultAddress)
         let host = ExaminedHost.current(
-            certificates: configuration.listeners.compactMap(CertificateReading.init),
+            certificates: server.listeners.compactMap(CertificateReading.init),
             cryptographyVersion: CryptographyLibrary.version)
-        return configurationFindings + Examination(of: host, for: plan(of: configuration)).findings()
+        return configurationFindings + Examination(of: host, for: plan(of: server)).findings()
     }
 
     private var configurationFindings: [Finding] {
-        guard let file else { return problems.map { .failure("configuration", $0, []) } }
-        if problems.isEmpty { return [.ok("configuration", "\(file) can be served")] }
-        return problems.map { .failure("configuration", $0, [.command("apus check --config \(shellWord(file))")]) }
+        let check = Fix.command("apus check" + (file.map { " --config \(shellWord($0))" } ?? ""))
+        if problems.isEmpty { return file.map { [.ok("configuration", "\($0) can be served")] } ?? [] }
+        return problems.map { problem in
+            switch problem.severity {
+            case .warning: .warning("configuration", "\(problem)", [check])
+            case .error: .failure("configuration", "\(problem)", [check])
+            }
+        }
     }
 
     private func plan(of configuration: ServerConfiguration) -> ServicePlan {
@@ -56,7 +50,17 @@ struct DoctorSubject {
             shards: configuration.shards, maxConnections: configuration.maxConnections,
             memoryBudgetPerShard: configuration.memoryBudgetPerShard, listeners: listeners)
         plan.configurationFile = file
+        plan.secretFiles = secretFiles
         return plan
+    }
+
+    /// Each once, whichever listeners name it.
+    private var secretFiles: [(setting: String, path: String)] {
+        let keys = [("psk_file", HandshakeKeys.presharedKeyFile), ("identity_file", HandshakeKeys.identityFile)]
+        return keys.flatMap { name, key in
+            let listeners = prepared?.configuration.listeners.filter { $0.security == .handshake } ?? []
+            return Set(listeners.compactMap { $0[key] }).sorted().map { (name, $0) }
+        }
     }
 }
 

@@ -1,0 +1,32 @@
+// The rows of [[listener]] that are its own; it may set those of [tls] and [handshake] too.
+
+public enum ListenerKeys {
+    public static let name = Key.text(
+        "listener.name", .text(1...64), "edge", .live,
+        "Appears in metrics, logs and errors: letters, digits, dots, dashes and underscores. Names differ; a reload "
+            + "knows a listener by its name.")
+
+    public static let `protocol` = Key.text(
+        "listener.protocol", .choice(["packet", "admin"]), "packet", .restart,
+        "What is spoken: packet (NPRO), or admin (HTTP: health, metrics, status). relay, hub, broadcast and fabric are "
+            + "reserved for later versions.")
+
+    public static let address = Key.optionalText(
+        "listener.address", .address(.listen), .live, traits: .init(flag: "--address"),
+        "HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 takes a free one.")
+
+    public static let security = Key.optionalText(
+        "listener.security", .choice(["none", "handshake", "tls"]), .newConnections, traits: .init(flag: "--security"),
+        "How connections are protected: handshake (NPRO's), tls, or none. Without it: as "
+            + "transport.encryption_enabled says; for admin, none.")
+
+    public static let session = Key.text(
+        "listener.session", .choice(["message", "packet"]), "message", .restart,
+        "What a packet's payload is: a message, answered by what is registered for it, or opaque bytes for an "
+            + "embedder's handler. For protocol packet.")
+
+    /// The protocols that later versions speak.
+    static let reservedProtocols = ["relay", "hub", "broadcast", "fabric"]
+
+    static let own: [OptionRow] = [name.option, `protocol`.option, address.option, security.option, session.option]
+}

@@ -1,0 +1,69 @@
+// The rows of [admin], [logging] and [metrics]: what the people who run a server look at.
+
+public enum AdminKeys {
+    public static let enabled = Key.flag(
+        "admin.enabled", false, .live, traits: .init(flag: "--admin"),
+        "Serve the two listeners below. A [[listener]] with protocol admin is served in any case.")
+
+    public static let address = Key.optionalText(
+        "admin.address", .addressOrOff(.listen), standard: .text("127.0.0.1:9600"), .live,
+        traits: .init(flag: "--admin-address"),
+        "Where /livez, /readyz, /metrics and /status are answered, or off.")
+
+    public static let controlSocket = Key.optionalText(
+        "admin.control_socket", .addressOrOff(.listen), standard: .text("unix:/run/apus/control.sock"), .live,
+        traits: .init(flag: "--control-socket"),
+        "The UNIX socket on which reload, drain and log-level are obeyed besides, or off.")
+
+    static let all: [OptionRow] = [enabled.option, address.option, controlSocket.option]
+}
+
+public enum LoggingKeys {
+    public static let appName = Key.text(
+        "logging.app_name", .text(1...64), "apus", .live, "What records name as their source.")
+
+    public static let level = Key.text(
+        "logging.log_level", .choice(["trace", "debug", "info", "warn", "error"]), "info", .live,
+        traits: .init(flag: "--log-level"),
+        "The least level that is written. apus log-level changes it while the server runs.")
+
+    public static let toConsole = Key.flag(
+        "logging.log_to_console", true, .live, "Write records to stderr.")
+
+    public static let toFile = Key.flag(
+        "logging.log_to_file", false, .live, "Write records to log_file_path.")
+
+    public static let filePath = Key.optionalText(
+        "logging.log_file_path", .file, .live, traits: .init(flag: "--log-file"),
+        "The file, which is opened anew by SIGHUP. The flag turns log_to_file on.")
+
+    public static let json = Key.flag(
+        "logging.json_format", false, .live, traits: .init(flag: "--log-json"),
+        "One JSON object a line instead of logfmt.")
+
+    static let all: [OptionRow] = [
+        appName.option, level.option, toConsole.option, toFile.option, filePath.option, json.option,
+    ]
+}
+
+public enum MetricsKeys {
+    public static let otlpAddress = Key.optionalText(
+        "metrics.otlp_address", .url, .live,
+        "Where the metrics are sent as OTLP over HTTP with JSON: http://HOST:PORT/v1/metrics. Without it: nowhere.")
+
+    public static let otlpInterval = Key.duration(
+        "metrics.otlp_interval", .seconds(30), in: .seconds(1) ... .seconds(3600), .live,
+        "From one export to the next.")
+
+    public static let otlpTimeout = Key.duration(
+        "metrics.otlp_timeout", .seconds(5), in: .milliseconds(100) ... .seconds(60), .live,
+        "For one export; what is late is given up, and the next one carries the same totals.")
+
+    public static let resourceAttributes = Key.texts(
+        "metrics.resource_attributes", .attribute, .live,
+        "NAME=VALUE, sent with each export: \"deployment.environment=production\".")
+
+    static let all: [OptionRow] = [
+        otlpAddress.option, otlpInterval.option, otlpTimeout.option, resourceAttributes.option,
+    ]
+}

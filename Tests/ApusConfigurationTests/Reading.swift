@@ -1,0 +1,44 @@
+// What the tests of this module share: reading a text as if it were a file, and a seeded source of chance.
+
+import ApusConfiguration
+import Foundation
+import TestSupport
+
+/// `text` as apus.toml, with what is wrong.
+func read(
+    _ text: String, environment: [String: String] = [:], overrides: Overrides = Overrides()
+) throws -> (configuration: Configuration, problems: [Problem]) {
+    let folder = try TemporaryFolder()
+    let path = folder.file("apus.toml")
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    let found = ConfigurationSources(file: path, environment: environment, overrides: overrides).read()
+    // The folder's name is another in each run.
+    return (found.configuration, found.problems.map { $0.relative(to: folder.path + "/") })
+}
+
+extension Problem {
+    fileprivate func relative(to folder: String) -> Problem {
+        guard case .file(let path, let line) = origin else { return self }
+        return Problem(severity, .file(path: path.replacing(folder, with: ""), line: line), self.path, reason)
+    }
+}
+
+extension [Problem] {
+    var texts: [String] { map(\.description) }
+    var errors: [Problem] { filter { $0.severity == .error } }
+}
+
+/// SplitMix64.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

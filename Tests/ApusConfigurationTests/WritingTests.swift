@@ -1,0 +1,140 @@
+// Saving, showing, digests, reload reports.
+
+import ApusConfiguration
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct WritingTests {
+    private static let full = """
+        [[listener]]
+        name = "edge"
+        address = "127.0.0.1:1"
+        psk = "a secret of 30 bytes or so…"
+
+        [[listener]]
+        name = "adm"
+        protocol = "admin"
+        address = "unix:/tmp/a \\"quoted\\" \\\\ path.sock"
+
+        [server]
+        shards = "auto"
+        idle_timeout = "off"
+        heartbeat_interval = 1500
+        memory_budget = "512MiB"
+        system_aliases = true
+
+        [metrics]
+        resource_attributes = ["a=b", "c=d=\\u0001"]
+        """
+
+    // MARK: Saving
+
+    @Test(arguments: [full, "", "[server]\naddress = \"127.0.0.1:5\"\n", "[admin]\nenabled = true\n"])
+    func whatIsSavedIsReadAgain(text: String) throws {
+        let folder = try TemporaryFolder()
+        let configuration = try read(text).configuration
+        let path = folder.file("saved.toml")
+        try configuration.save(to: path)
+        let again = try Configuration.load(file: path)
+        #expect(again.digest == configuration.digest)
+        #expect(again.toml == configuration.toml)
+        #expect(again.listeners.map(\.name) == configuration.listeners.map(\.name))
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+
+    @Test func flagsAreSavedToo() throws {
+        var overrides = Overrides()
+        overrides.addresses = ["127.0.0.1:8", "127.0.0.1:9"]
+        overrides.security = "none"
+        overrides.set(ServerKeys.shards, to: .integer(3))
+        let configuration = try read("", overrides: overrides).configuration
+        let again = try read(configuration.toml).configuration
+        #expect(again.digest == configuration.digest)
+    }
+
+    /// Every option alone.
+    @Test func eachOptionSurvivesSaving() throws {
+        for row in OptionTable.all where row.section != .listener {
+            let configuration = try read(row.file(row.sample.toml)).configuration
+            let again = try read(configuration.toml).configuration
+            #expect(again.value(of: row) == configuration.value(of: row), "\(row.path)")
+        }
+    }
+
+    @Test func aFileThatCannotBeWrittenIsTold() {
+        #expect(throws: ConfigurationError.self) { try Configuration().save(to: "/nonexistent/apus.toml") }
+    }
+
+    // MARK: Secrets
+
+    @Test func secretsAreNotShown() throws {
+        let configuration = try read(Self.full).configuration
+        let shown = configuration.shown.map { "\($0.path) \($0.value) \($0.origin)" }.joined()
+        #expect(!shown.contains("30 bytes"))
+        #expect(shown.contains("listener.edge.psk \"***\""))
+        let other = try read(Self.full.replacing("30 bytes", with: "31 bytes")).configuration
+        #expect(other.digest == configuration.digest)
+        #expect(!"\(ReloadReport(from: configuration, to: other))".contains("bytes"))
+        #expect(ReloadReport(from: configuration, to: other).changed.map(\.path) == ["listener.edge.psk"])
+    }
+
+    @Test func aBadSecretIsNotShown() throws {
+        let problems = try read("[handshake]\npsk = \"hush\"").problems
+        #expect(problems.errors.count == 1)
+        #expect(!problems.texts.joined().contains("hush"))
+        let variable = ConfigurationSources(environment: ["APUS_HANDSHAKE_PSK": "hush"]).read().problems
+        #expect(!variable.texts.joined().contains("hush"))
+    }
+
+    // MARK: Digest
+
+    @Test func theDigestIsOfWhatIsEffective() throws {
+        let standard = Configuration().digest
+        #expect(standard.count == 64)
+        for row in OptionTable.all where row.section != .listener {
+            #expect(try read(row.file(row.sample.toml)).configuration.digest != standard, "\(row.path)")
+        }
+    }
+
+    // MARK: Reload
+
+    @Test func theReportSaysWhatAReloadDoes() throws {
+        let old = try read("[server]\nshards = 2\nidle_timeout = \"1m\"\n[logging]\nlog_level = \"info\"\n").configuration
+        let new = try read("[server]\nshards = 3\nidle_timeout = \"2m\"\n[logging]\nlog_level = \"debug\"\n").configuration
+        #expect("\(ReloadReport(from: old, to: new))" == """
+            server.shards: 2 → 3 (needs restart)
+            server.idle_timeout: "60s" → "120s" (applied to new connections)
+            logging.log_level: "info" → "debug" (applied)
+            """)
+        #expect("\(ReloadReport(from: old, to: old))" == "nothing changed")
+        #expect(ReloadReport(from: old, to: old).entries.allSatisfy { $0.outcome == .unchanged })
+    }
+
+    @Test func everyOptionIsReportedByItsClass() throws {
+        for row in OptionTable.all where row.section != .listener {
+            let new = try read(row.file(row.sample.toml)).configuration
+            let entry = ReloadReport(from: Configuration(), to: new).changed.first { $0.path == row.path }
+            let expected: ReloadReport.Outcome =
+                switch row.reload {
+                case .live, .eachRun: .applied
+                case .newConnections: .appliedToNewConnections
+                case .restart: .needsRestart
+                }
+            #expect(entry?.outcome == expected, "\(row.path)")
+        }
+    }
+
+    @Test func listenersComeAndGoByName() throws {
+        func listener(_ name: String, _ port: Int, _ rest: String = "") -> String {
+            "[[listener]]\nname = \"\(name)\"\naddress = \"127.0.0.1:\(port)\"\n\(rest)\n"
+        }
+        let old = try read(listener("a", 1) + listener("b", 2)).configuration
+        let new = try read(listener("b", 3, "security = \"none\"") + listener("c", 4)).configuration
+        #expect(ReloadReport(from: old, to: new).changed.map { "\($0.path) \($0.outcome.rawValue)" } == [
+            "listener.a applied", "listener.b.address applied", "listener.b.security applied to new connections",
+            "listener.c applied",
+        ])
+    }
+}
