@@ -50,6 +50,9 @@ import Testing
         let json = #"{"count":5,"buckets":[{"le":0.5,"count":2}]}"#
         let value = try JSONDecoder().decode(StatusValue.self, from: Data(json.utf8))
         #expect(LatencyBuckets(value) == buckets([2, 5], bounds: [0.5, .infinity]))
+        // The first that is beyond does not change the buckets there are.
+        let before = try JSONDecoder().decode(StatusValue.self, from: Data(json.replacing("5,", with: "2,").utf8))
+        #expect(LatencyBuckets(before).cumulative.count == 2)
     }
 }
 

@@ -18,9 +18,9 @@ struct LatencyBuckets: Equatable, Sendable {
             bucket["count"].number.map { (bound: bucket["le"].number ?? .infinity, count: $0) }
         }
         buckets.sort { $0.bound < $1.bound }
-        // All that is beyond the last bound is only in the total.
-        if let total = value["count"].number, let last = buckets.last, last.bound < .infinity, total > last.count {
-            buckets.append((.infinity, total))
+        // What is beyond the last bound may only be in the total.
+        if let total = value["count"].number, let last = buckets.last, last.bound < .infinity {
+            buckets.append((.infinity, max(total, last.count)))
         }
         self.init(boundsSeconds: buckets.map(\.bound), cumulative: buckets.map(\.count))
     }

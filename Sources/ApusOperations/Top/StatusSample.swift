@@ -87,8 +87,13 @@ package struct StatusSample: Sendable {
 
     /// Counters of another process, or of this one before it began anew, say nothing about what happened in between.
     func continues(_ earlier: StatusSample) -> Bool {
-        pid == earlier.pid && startedUnixSeconds == earlier.startedUnixSeconds
-            && takenAtSeconds > earlier.takenAtSeconds
+        pid == earlier.pid && takenAtSeconds > earlier.takenAtSeconds && startsWith(earlier)
+    }
+
+    /// The start may be reckoned back from a clock that is being corrected; nobody restarts within a second.
+    private func startsWith(_ earlier: StatusSample) -> Bool {
+        guard let started = startedUnixSeconds, let before = earlier.startedUnixSeconds else { return true }
+        return abs(started - before) < 1
     }
 }
 
