@@ -101,8 +101,11 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .target(
+            name: "ConfigurationSamples", dependencies: ["ApusConfiguration"], path: "Tests/ConfigurationSamples",
+            swiftSettings: settings),
         .testTarget(
-            name: "ApusConfigurationTests", dependencies: ["ApusConfiguration", "TestSupport"],
+            name: "ApusConfigurationTests", dependencies: ["ApusConfiguration", "ConfigurationSamples", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "ApusReactorTests", dependencies: ["ApusReactor", "TestSupport"], swiftSettings: settings),
         .testTarget(
@@ -122,7 +125,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "apusTests", dependencies: ["apus", "ApusConfiguration", "ApusServer", "TestSupport"],
+            name: "apusTests",
+            dependencies: ["apus", "ApusConfiguration", "ApusServer", "ConfigurationSamples", "TestSupport"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

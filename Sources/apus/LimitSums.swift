@@ -137,7 +137,7 @@ struct LimitSums: Encodable {
                 + "needed, \(descriptorsAllowed) allowed)",
             "memory per event loop, at most:",
         ] + shardLines + [
-            "  \(LimitSums.size(shardSum))  in all; there \(shards == 1 ? "is 1 event loop" : "are \(shards) event loops")",
+            "  \(LimitSums.size(shardSum))  in all, for \(shards == 1 ? "one event loop" : "each of \(shards)")",
         ] + (processLines.isEmpty ? [] : ["memory once:"]) + processLines + [
             "memory in all, at most: \(LimitSums.size(processSum).trimmed)\(memoryText)",
             "kernel socket buffers: \(LimitSums.size(kernelStandard).trimmed) to begin with, "

@@ -221,7 +221,8 @@ private enum RandomTOML {
     private static let pieces = [
         "[server]\n", "[[listener]]\n", "[listener]\n", "[tls", "]]\n", "shards", "name", " = ", "=", "\"edge\"", "'x'",
         "\"\"\"", "'''", "\n", "#", "1", "-0x", "1e999", "true", "[", "]", "{", "}", ",", ".", "\\u0000", "\\", "\u{0}",
-        "\u{FEFF}", "é", "1979-05-27T07:32:00Z", "nan", "99999999999999999999", "address", "\"127.0.0.1:1\"", "\t", "\r\n",
+        "\u{FEFF}", "é", "1979-05-27T07:32:00Z", "nan", "99999999999999999999", "address", "\"127.0.0.1:1\"", "\t",
+        "\r\n",
         "a.b.c = 1\n", "\"quoted key\" = 1\n", "compression = [\"lz4\"]\n", "security = \"tls\"\n",
     ]
 

@@ -19,7 +19,8 @@ func read(
 extension Problem {
     fileprivate func relative(to folder: String) -> Problem {
         guard case .file(let path, let line) = origin else { return self }
-        return Problem(severity, .file(path: path.replacing(folder, with: ""), line: line), self.path, reason)
+        let place = Origin.file(path: path.replacing(folder, with: ""), line: line)
+        return Problem(severity, place, self.path, reason.replacing(folder, with: ""))
     }
 }
 

@@ -83,6 +83,13 @@ import Testing
         #expect(TOMLLines(of: "a = 1\nb = \"x\\u0000\"\nc = \"\"\"\n\\U00000000\"\"\"\nd = '\\u0000'").zeros == [2, 4])
     }
 
+    /// The parser of TOMLKit 0.6.0 ends the process on these.
+    @Test(arguments: ["[=", "[.a]", "[#]", "\n[[ ,", "[\u{E9}]", "[\n]", "[[", "[]"])
+    func aHeaderWithoutAKeyIsNotHandedOn(header: String) {
+        let text = "a = 1\n" + header
+        #expect(throws: TOMLSyntaxError.self) { try TOMLNode.parse(text, TOMLLines(of: text)) }
+    }
+
     /// Every beginning of a text comes to an end, and so does anything else.
     @Test func damagedTextsComeToAnEnd() {
         let text = "[[a]]\nb = [ { c = \"\\u00\", d = '''x''' }, 1 ]\n\"k\".l = \"\"\"\n\"\"\"\n[x.'y']\nz = 1979-05-27\n"
@@ -107,7 +114,7 @@ import Testing
             case .text, .integer, .float, .flag, .moment: break
             }
         }
-        check(.table(try TOMLNode.parse(text)), [])
+        check(.table(try TOMLNode.parse(text, lines)), [])
         #expect(lines.line(of: [.key("g"), .key("h"), .index(1), .key("k"), .key("l")]) == 9)
     }
 }

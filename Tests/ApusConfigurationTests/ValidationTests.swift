@@ -12,9 +12,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (listener("") + listener("", port: 2), "apus.toml:6: listener.name: a is taken by apus.toml:1: names must differ"),
+        (listener("") + listener("", port: 2), "apus.toml:6: listener.name: a is taken by apus.toml:1: no two"),
         (listener("") + listener("", name: "b"),
-            "apus.toml:5: listener.address: 127.0.0.1:1 is taken by apus.toml:1: addresses must differ"),
+            "apus.toml:7: listener.address: 127.0.0.1:1 is taken by apus.toml:1: no two"),
         ("[[listener]]\nname = \"a\"", "apus.toml:1: listener a: address: missing"),
         (listener("") + "[server]\naddress = \"127.0.0.1:2\"", "apus.toml:6: server.address: of no effect beside"),
         (listener("", name: "a b"), "apus.toml:2: listener a b: name: letters"),
@@ -22,7 +22,7 @@ import Testing
         (listener("certificate = \"c\""), "apus.toml:4: listener a: certificate: of no effect with security handshake"),
         (listener(tls + "psk_file = \"p\""), "apus.toml:7: listener a: psk_file: of no effect with security tls"),
         (listener(tls + "ca = \"x\""), "tls.verify_client: none, so ca and pinned_sha256 are of no effect"),
-        (listener(tls + "verify_client = \"required\""), "apus.toml:7: listener a: verify_client: nothing to verify by"),
+        (listener(tls + "verify_client = \"required\""), "listener a: verify_client: nothing to verify by"),
         (listener("psk_file = \"p\"\npsk = \"0123456789abcdef\""), "apus.toml:5: listener a: psk: beside psk_file"),
         (listener("protocol = \"admin\"\nsecurity = \"handshake\""), "security: admin speaks HTTP"),
         (listener("protocol = \"admin\"\nsession = \"packet\""), "session: only for protocol packet"),
@@ -119,7 +119,9 @@ import Testing
 
     @Test func compressionIsWhatIsNamedOrBoth() throws {
         let listener = Self.listener("")
-        func offered(_ text: String) throws -> [String] { try read(text + listener).configuration.listeners[0].compression }
+        func offered(_ text: String) throws -> [String] {
+            try read(text + listener).configuration.listeners[0].compression
+        }
         #expect(try offered("") == [])
         #expect(try offered("[transport]\ncompression_enabled = true\n") == ["lz4", "zstd"])
         #expect(try offered("[handshake]\ncompression = [\"zstd\"]\n") == ["zstd"])

@@ -1,6 +1,7 @@
 // Saving, showing, digests, reload reports.
 
 import ApusConfiguration
+import ConfigurationSamples
 import Foundation
 import TestSupport
 import Testing
@@ -101,8 +102,12 @@ import Testing
     // MARK: Reload
 
     @Test func theReportSaysWhatAReloadDoes() throws {
-        let old = try read("[server]\nshards = 2\nidle_timeout = \"1m\"\n[logging]\nlog_level = \"info\"\n").configuration
-        let new = try read("[server]\nshards = 3\nidle_timeout = \"2m\"\n[logging]\nlog_level = \"debug\"\n").configuration
+        func configuration(_ shards: Int, _ idle: String, _ level: String) throws -> Configuration {
+            let server = "[server]\nshards = \(shards)\nidle_timeout = \"\(idle)\"\n"
+            return try read(server + "[logging]\nlog_level = \"\(level)\"\n").configuration
+        }
+        let old = try configuration(2, "1m", "info")
+        let new = try configuration(3, "2m", "debug")
         #expect("\(ReloadReport(from: old, to: new))" == """
             server.shards: 2 → 3 (needs restart)
             server.idle_timeout: "60s" → "120s" (applied to new connections)

@@ -7,7 +7,8 @@ import Testing
     static let verbs: [[String]] = [
         [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
         ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
-        ["certs", "identity"], ["version"],
+        ["certs", "identity"], ["version"], ["check"], ["config"], ["config", "default"], ["config", "docs"],
+        ["config", "show"],
     ]
 
     @Test(arguments: verbs)
@@ -28,7 +29,7 @@ import Testing
         }
     }
 
-    private static let repository = URL(fileURLWithPath: #filePath)
+    static let repository = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     @Test func theVersionIsANumber() async throws {
@@ -88,7 +89,7 @@ import Testing
         (["--address", "unix:"], "names no path"),
         (["--address", "::1:9000"], "brackets"),
         // Two thousand minutes, so the unit was read.
-        (["--connection-timeout", "2000m"], "found 120000.0 seconds"),
+        (["--connection-timeout", "2000m"], "found 120000s"),
         (["--idle-timeout", "0ms"], "idle_timeout"),
         (["--heartbeat-interval", "0"], "heartbeat_interval"),
         (["--shutdown-timeout", "172800s"], "shutdown_timeout"),

@@ -77,14 +77,15 @@ extension Configuration {
 
     /// Take a file's settings over; one problem if it is no TOML, otherwise one for each value that cannot be taken.
     mutating func read(_ text: String, from path: String) -> [Problem] {
+        let lines = TOMLLines(of: text)
         let root: [String: TOMLNode]
         do throws(TOMLSyntaxError) {
-            root = try TOMLNode.parse(text)
+            root = try TOMLNode.parse(text, lines)
         } catch {
             let origin = Origin.file(path: path, line: error.line)
             return [Problem(.error, origin, "", Configuration.syntaxMark + error.reason)]
         }
-        var reader = FileReader(path: path, lines: TOMLLines(of: text))
+        var reader = FileReader(path: path, lines: lines)
         reader.read(root)
         settings.merge(reader.settings) { $1 }
         writtenListeners = reader.listeners

@@ -6,12 +6,15 @@ struct TOMLLines {
     private var lines: [[TOMLStep]: Int]
     /// Strings with a zero in them, which C cuts off there.
     let zeros: [Int]
+    /// The first header that begins with no key. TOMLKit's parser takes for granted that there is one.
+    let nameless: Int?
 
     init(of text: String) {
         var scanner = TOMLScanner(text)
         scanner.scan()
         lines = scanner.lines
         zeros = scanner.zeros
+        nameless = scanner.nameless
     }
 
     /// The line of the key, or of the nearest table around it.
@@ -32,6 +35,7 @@ private struct TOMLScanner {
     private var line = 1
     private(set) var lines: [[TOMLStep]: Int] = [:]
     private(set) var zeros: [Int] = []
+    private(set) var nameless: Int?
     /// Of each array of tables, how many there are so far.
     private var tableCounts: [[TOMLStep]: Int] = [:]
     /// Where keys belong that stand alone.
@@ -96,6 +100,8 @@ extension TOMLScanner {
     private mutating func scanHeader() {
         let isArray = startsWith("[[")
         advance(isArray ? 2 : 1)
+        skipBlanks()
+        if nameless == nil, !beginsKey { nameless = line }
         let keys = scanKeys()
         var path: [TOMLStep] = []
         for (index, key) in keys.enumerated() {
@@ -112,6 +118,13 @@ extension TOMLScanner {
         }
         table = path
         while let byte = current, byte == UInt8(ascii: "]") || byte == UInt8(ascii: " ") { advance() }
+    }
+
+    /// Bare keys are ASCII.
+    private var beginsKey: Bool {
+        guard let current else { return false }
+        return current == UInt8(ascii: "\"") || current == UInt8(ascii: "'")
+            || (current < 0x80 && TOMLScanner.isBare(current))
     }
 
     /// `a.b = value`.

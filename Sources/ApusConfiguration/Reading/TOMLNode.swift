@@ -43,11 +43,12 @@ extension TOMLNode {
     static let byteCountMax = 4 << 20
 
     /// The text's root table.
-    static func parse(_ text: String) throws(TOMLSyntaxError) -> [String: TOMLNode] {
+    static func parse(_ text: String, _ lines: TOMLLines) throws(TOMLSyntaxError) -> [String: TOMLNode] {
         // C would stop reading there, and what follows would be ignored in silence.
         if let zero = text.utf8.firstIndex(of: 0) {
             throw TOMLSyntaxError(line: 1 + text.utf8[..<zero].count { $0 == 0x0A }, reason: "a zero byte")
         }
+        if let line = lines.nameless { throw TOMLSyntaxError(line: line, reason: "a table without a name") }
         do {
             return entries(of: try TOMLTable(string: text))
         } catch let error as TOMLParseError {

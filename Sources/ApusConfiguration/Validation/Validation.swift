@@ -28,11 +28,10 @@ extension Configuration {
             problems.append(
                 Problem(.error, listeners[most].origin, "listener", "at most \(most), found \(listeners.count)"))
         }
-        problems += repeated(listeners, "name", { $0.name })
+        problems += repeated(listeners, ListenerKeys.name.option) { $0.name }
         // A port 0 is another one each time.
-        problems += repeated(listeners.filter { !$0.address.hasSuffix(":0") && !$0.address.isEmpty }, "address") {
-            $0.address
-        }
+        let fixed = listeners.filter { !$0.address.hasSuffix(":0") && !$0.address.isEmpty }
+        problems += repeated(fixed, ListenerKeys.address.option) { $0.address }
         if isSet(ServerKeys.address.option), writtenListeners.contains(where: \.isPacket) {
             problems.append(
                 Problem(
@@ -42,7 +41,9 @@ extension Configuration {
         return problems
     }
 
-    private func repeated(_ listeners: [Listener], _ noun: String, _ value: (Listener) -> String) -> [Problem] {
+    private func repeated(
+        _ listeners: [Listener], _ option: OptionRow, _ value: (Listener) -> String
+    ) -> [Problem] {
         var first: [String: Listener] = [:]
         return listeners.compactMap { listener in
             let own = value(listener)
@@ -51,9 +52,9 @@ extension Configuration {
                 return nil
             }
             let place = earlier.origin == .standard ? "listener \(earlier.name)" : "\(earlier.origin)"
-            return Problem(
-                .error, listener.origin, "listener.\(noun)",
-                "\(own) is taken by \(place): \(noun == "name" ? "names" : "addresses") must differ")
+            let reason = "\(own) is taken by \(place): no two listeners may have the same"
+            let origin = listener.setting(of: option).origin
+            return Problem(.error, origin == .standard ? listener.origin : origin, option.path, reason)
         }
     }
 

@@ -5,7 +5,7 @@ import ApusConfiguration
 
 extension OptionRow {
     /// As TOML, and as a variable says it. Nil where the kind has but one value.
-    var sample: (toml: String, text: String) {
+    package var sample: (toml: String, text: String) {
         switch kind {
         case .flag: ("\(standard != .flag(true))", "\(standard != .flag(true))")
         case .integer(let bounds), .integerOrAuto(let bounds): number(bounds)
@@ -40,7 +40,7 @@ extension OptionRow {
     private func list(_ text: String) -> (String, String) { ("[\"\(text)\"]", text) }
 
     /// TOML of its type beyond its bounds; nil where it has none.
-    var outOfBounds: String? {
+    package var outOfBounds: String? {
         switch kind {
         case .integer(let bounds), .integerOrAuto(let bounds), .byteCount(let bounds): "\(bounds.upperBound + 1)"
         case .duration(let bounds), .durationOrOff(let bounds): "\"\(Int(bounds.upperBound / .seconds(1)) + 1)s\""
@@ -58,7 +58,7 @@ extension OptionRow {
     }
 
     /// TOML that no option of its kind takes.
-    var wrongType: String {
+    package var wrongType: String {
         switch kind {
         case .flag, .integer, .integerOrAuto, .duration, .durationOrOff, .byteCount, .choice, .text, .file, .address,
             .addressOrOff, .url:
@@ -68,7 +68,7 @@ extension OptionRow {
     }
 
     /// A file in which the option stands in the third line.
-    func file(_ toml: String) -> String {
+    package func file(_ toml: String) -> String {
         let header = section == .listener ? "[[listener]]" : "[\(section.rawValue)]"
         return "# \(path)\n\(header)\n\(name) = \(toml)\n"
     }
