@@ -22,6 +22,7 @@ func binary(_ byteCount: Int) -> String {
 func brief(_ value: Double) -> String {
     guard value.isFinite else { return "-" }
     switch abs(value) {
+    case 999.5e12...: return String(format: "%.0e", value)
     case 999.5e9...: return fixed(value / 1e12, digits: 1) + "T"
     case 999.5e6...: return scaled(value / 1e9) + "G"
     case 999.5e3...: return scaled(value / 1e6) + "M"
@@ -37,7 +38,7 @@ private func scaled(_ value: Double) -> String {
 
 /// `850us`, `1.25ms`, `2.0s`.
 func briefSeconds(_ seconds: Double) -> String {
-    guard seconds.isFinite else { return "-" }
+    guard seconds.isFinite, seconds < 1e6 else { return "-" }
     switch seconds {
     case 0.9995...: return fixed(seconds, digits: seconds < 99.95 ? 1 : 0) + "s"
     case 0.0009995...: return fixed(seconds * 1e3, digits: seconds < 0.009995 ? 2 : seconds < 0.09995 ? 1 : 0) + "ms"

@@ -215,6 +215,13 @@ import Testing
     @Test func containersAreMendedFromOutside() throws {
         let docker = try MadeUpHost(["/.dockerenv": "", "/proc/sys/net/core/somaxconn": "128\n"])
         #expect(docker.finding("backlog")?.fixes == [.command("docker run --sysctl net.core.somaxconn='4096' ...")])
+        let table = ["/.dockerenv": "", "/proc/sys/net/netfilter/nf_conntrack_max": "128\n"]
+        let line = Fix.line(
+            "net.netfilter.nf_conntrack_max = 20000", file: "/etc/sysctl.d/60-apus.conf of the container's host")
+        #expect(try MadeUpHost(table).finding("conntrack")?.fixes == [line])
+    }
+
+    @Test func podsAreMendedInTheirManifest() throws {
         var pod = try MadeUpHost(["/proc/sys/net/core/somaxconn": "128\n"])
         pod.environment["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
         let line = "sysctls: [{name: net.core.somaxconn, value: \"4096\"}]"

@@ -8,9 +8,13 @@ enum Samples {
         return try counters.sample(pid: pid, at: time)
     }
 
+    /// What the second was read from.
+    static var text: String {
+        Counters(messages: 11_000, handshakes: 108, closes: 30, drops: 7, busy: 31, turns: 1200).text(pid: 4711)
+    }
+
     static func second(at time: Double = 12) throws -> StatusSample {
-        let counters = Counters(messages: 11_000, handshakes: 108, closes: 30, drops: 7, busy: 31, turns: 1200)
-        return try counters.sample(pid: 4711, at: time)
+        try StatusSample(json: Array(text.utf8), takenAtSeconds: time)
     }
 }
 
@@ -19,15 +23,18 @@ private struct Counters {
     let messages, handshakes, closes, drops, busy, turns: Int
 
     func sample(pid: Int, at time: Double) throws -> StatusSample {
-        let json = """
-            {"version":"0.1.0","pid":\(pid),"started_unix_seconds":1782864000,"uptime_seconds":353469.5,
-             "state":"serving","live":true,"ready":true,"reasons":[],"connections":{"open":9120,"max":10000},
-             "listeners":[\(listeners)],"loops":[\(loops)],"totals":{\(totals)},
-             "closes":{"peer_closed":\(closes),"idle_timeout":3,"malformed":0},"refusals":{},
-             "drops":{"queue_full":\(drops)},"handshake_refusals":{"stale":1},"tls_failures":{},
-             "reloads":{"applied":1,"refused":0},"service_seconds":{\(service)},"top":{\(peers)}}
-            """
-        return try StatusSample(json: Array(json.utf8), takenAtSeconds: time)
+        try StatusSample(json: Array(text(pid: pid).utf8), takenAtSeconds: time)
+    }
+
+    func text(pid: Int) -> String {
+        """
+        {"version":"0.1.0","pid":\(pid),"started_unix_seconds":1782864000,"uptime_seconds":353469.5,
+         "state":"serving","live":true,"ready":true,"reasons":[],"connections":{"open":9120,"max":10000},
+         "listeners":[\(listeners)],"loops":[\(loops)],"totals":{\(totals)},
+         "closes":{"peer_closed":\(closes),"idle_timeout":3,"malformed":0},"refusals":{},
+         "drops":{"queue_full":\(drops)},"handshake_refusals":{"stale":1},"tls_failures":{},
+         "reloads":{"applied":1,"refused":0},"service_seconds":{\(service)},"top":{\(peers)}}
+        """
     }
 
     private var accepted: Int { handshakes + handshakes / 4 }

@@ -176,6 +176,35 @@ import Testing
         #expect(rows[1] == TopFrame.Row(text: "draining", role: .alarm))
     }
 
+    /// Whatever a server sends: the picture has its size, and nothing stops.
+    @Test func wildNumbersFitToo() throws {
+        let seed = UInt64.random(in: 1...(.max))
+        print("wildNumbersFitToo: seed \(seed)")
+        var random = Xorshift(state: seed)
+        let wild = ["1e308", "-1e308", "-5", "0", "9007199254740993", "1e-320", "null", "\"x\"", "[]", "{}", "true"]
+        for _ in 0..<50 {
+            let json = Samples.text.replacing(/":[0-9][0-9.]*/) { number in
+                random.next() % 4 == 0 ? "\":" + wild[Int(random.next() % UInt64(wild.count))] : String(number.output)
+            }
+            let sample = try StatusSample(json: Array(json.utf8), takenAtSeconds: 14)
+            let figures = TopFigures(earlier: try Samples.first(), later: sample)
+            let lines = TopFrame(figures, address: "a:1").lines(width: 90, height: 30)
+            #expect(lines.allSatisfy { $0.count <= 90 } && lines.count <= 30)
+            #expect(throws: Never.self) { try JSONEncoder().encode(figures) }
+        }
+    }
+
+    private struct Xorshift: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return state
+        }
+    }
+
     /// A name from the network moves no cursor.
     @Test func controlCharactersAreNotShown() throws {
         let json = #"{"version":"1\u001b[2J","listeners":[{"name":"a\u0007\nb"}]}"#
@@ -187,7 +216,8 @@ import Testing
 
     @Test(arguments: [
         (0.0, "0"), (7.5, "7.5"), (99.94, "99.9"), (640, "640"), (9999, "9999"), (12_340, "12.3k"), (999_499, "999k"),
-        (999_500, "1.00M"), (1_250_000, "1.25M"), (5e9, "5.00G"), (2e12, "2.0T"), (.infinity, "-"),
+        (999_500, "1.00M"), (1_250_000, "1.25M"), (5e9, "5.00G"), (2e12, "2.0T"), (1e300, "1e+300"),
+        (.infinity, "-"),
     ])
     func numbersAreBrief(value: Double, text: String) { #expect(brief(value) == text) }
 

@@ -109,13 +109,15 @@ extension Surroundings {
 
     /// A setting of the kernel, now and after the next boot. In a container only some can be set, and from outside.
     func settingFixes(_ name: String, _ value: String) -> [Fix] {
+        // The connection table's size is the host's, whoever asks.
+        let isOfNetwork = name.hasPrefix("net.") && !name.hasPrefix("net.netfilter.")
         switch self {
         case .machine, .unit:
             let assigned = value.contains(" ") ? "\(name)='\(value)'" : "\(name)=\(value)"
             return [.command("sysctl -w \(assigned)"), .line("\(name) = \(value)", file: Surroundings.settingsFile)]
-        case .docker where name.hasPrefix("net."): return [.command("docker run --sysctl \(name)='\(value)' ...")]
-        case .podman where name.hasPrefix("net."): return [.command("podman run --sysctl \(name)='\(value)' ...")]
-        case .kubernetes where name.hasPrefix("net."):
+        case .docker where isOfNetwork: return [.command("docker run --sysctl \(name)='\(value)' ...")]
+        case .podman where isOfNetwork: return [.command("podman run --sysctl \(name)='\(value)' ...")]
+        case .kubernetes where isOfNetwork:
             return [.line("sysctls: [{name: \(name), value: \"\(value)\"}]", file: "the pod's securityContext")]
         case .docker, .podman, .kubernetes, .container:
             return [.line("\(name) = \(value)", file: "\(Surroundings.settingsFile) of the container's host")]

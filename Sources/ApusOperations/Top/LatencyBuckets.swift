@@ -44,7 +44,7 @@ struct LatencyBuckets: Equatable, Sendable {
         // The last count is the whole, so there is one.
         let index = cumulative.firstIndex { $0 >= rank } ?? cumulative.count - 1
         let (lower, below) = index > 0 ? (boundsSeconds[index - 1], cumulative[index - 1]) : (0, 0)
-        guard boundsSeconds[index].isFinite else { return lower }
+        guard boundsSeconds[index].isFinite else { return boundsSeconds.last(where: \.isFinite) }
         let within = cumulative[index] - below
         guard within > 0 else { return boundsSeconds[index] }
         return lower + (boundsSeconds[index] - lower) * min(1, max(0, rank - below) / within)

@@ -43,7 +43,14 @@ enum StatusValue: Decodable, Equatable, Sendable {
         if case .object(let members) = self { members[key] ?? .null } else { .null }
     }
 
-    var number: Double? { if case .number(let number) = self { number } else { nil } }
+    /// No counter counts so far that differences and rates could overflow; what does is none.
+    private static let magnitudeMax = 1e18
+
+    var number: Double? {
+        guard case .number(let number) = self, abs(number) <= StatusValue.magnitudeMax else { return nil }
+        return number
+    }
+
     var bool: Bool? { if case .bool(let bool) = self { bool } else { nil } }
     var list: [StatusValue] { if case .list(let list) = self { list } else { [] } }
 
