@@ -32,6 +32,27 @@ public enum AddressText {
         text.hasPrefix("unix:") || text.hasPrefix("127.") || text.hasPrefix("[::1]:")
     }
 
+    /// An address with so many leading bits that count, the others not set.
+    static func isNetwork(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int(parts[1]),
+            let bytes = octets(of: parts[0]), length <= bytes.count * 8
+        else { return false }
+        return bytes.enumerated().allSatisfy { index, byte in
+            let bitsThatCount = min(max(length - index * 8, 0), 8)
+            return byte & UInt8(0xFF >> bitsThatCount) == 0
+        }
+    }
+
+    /// 4 or 16 of them, nil for what is no address.
+    private static func octets(of host: String) -> [UInt8]? {
+        guard !host.utf8.contains(0) else { return nil }
+        var (short, long) = (in_addr(), in6_addr())
+        // Both are plain bytes, copied before they go.
+        if inet_pton(AF_INET, host, &short) == 1 { return withUnsafeBytes(of: short) { Array($0) } }
+        return inet_pton(AF_INET6, host, &long) == 1 ? withUnsafeBytes(of: long) { Array($0) } : nil
+    }
+
     private static func pathProblem(of path: Substring) -> String? {
         if path.isEmpty { return "unix: names no path: write unix:/run/apus.sock or the like" }
         if path.hasPrefix("@") { return "the abstract namespace has no permissions: write the path of a file" }

@@ -85,6 +85,30 @@ extension Key where Content == Int? {
     }
 }
 
+extension Key where Content == Int? {
+    /// Nil: off.
+    static func integerOrOff(
+        _ path: String, _ standard: Int?, in bounds: ClosedRange<Int>, _ reload: ReloadClass,
+        traits: OptionTraits = .init(), _ summary: String
+    ) -> Key {
+        let value = standard.map { SettingValue.integer($0) } ?? .off
+        return Key(OptionRow(path, .integerOrOff(bounds), value, reload, traits, summary)) {
+            if case .integer(let integer) = $0 { integer } else { $0 == .off ? .some(nil) : nil }
+        }
+    }
+
+    /// Nil: off.
+    static func byteCountOrOff(
+        _ path: String, _ standard: Int?, in bounds: ClosedRange<Int>, _ reload: ReloadClass,
+        traits: OptionTraits = .init(), _ summary: String
+    ) -> Key {
+        let value = standard.map { SettingValue.byteCount($0) } ?? .off
+        return Key(OptionRow(path, .byteCountOrOff(bounds), value, reload, traits, summary)) {
+            if case .byteCount(let byteCount) = $0 { byteCount } else { $0 == .off ? .some(nil) : nil }
+        }
+    }
+}
+
 extension Key where Content == Duration {
     static func duration(
         _ path: String, _ standard: Duration, in bounds: ClosedRange<Duration> = .sensible, _ reload: ReloadClass,

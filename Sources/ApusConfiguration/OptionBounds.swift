@@ -7,10 +7,12 @@ extension OptionKind {
         case .flag: "true or false"
         case .integer(let bounds): "an integer, \(bounds.words)"
         case .integerOrAuto(let bounds): "auto, or an integer, \(bounds.words)"
+        case .integerOrOff(let bounds): "\"off\", or an integer, \(bounds.words)"
         case .duration(let bounds): "a duration such as \"250ms\", \"5s\" or milliseconds, \(bounds.words)"
         case .durationOrOff(let bounds):
             "\"off\", or a duration such as \"250ms\", \"5s\" or milliseconds, \(bounds.words)"
         case .byteCount(let bounds): "bytes, or a size such as \"64KiB\", \(bounds.words)"
+        case .byteCountOrOff(let bounds): "\"off\", bytes, or a size such as \"64KiB\", \(bounds.words)"
         case .choice(let choices): "one of \(choices.map { "\"\($0)\"" }.joined(separator: ", "))"
         case .text(let counts): "a string of \(counts.words) bytes"
         case .file: "the path of a file"
@@ -24,9 +26,11 @@ extension OptionKind {
     /// What is wrong with the value; nil when nothing is.
     func problem(of value: SettingValue) -> String? {
         switch (self, value) {
-        case (.integer(let bounds), .integer(let integer)), (.integerOrAuto(let bounds), .integer(let integer)):
+        case (.integer(let bounds), .integer(let integer)), (.integerOrAuto(let bounds), .integer(let integer)),
+            (.integerOrOff(let bounds), .integer(let integer)):
             bounds.contains(integer) ? nil : "\(bounds.words), found \(integer)"
-        case (.byteCount(let bounds), .byteCount(let byteCount)):
+        case (.byteCount(let bounds), .byteCount(let byteCount)),
+            (.byteCountOrOff(let bounds), .byteCount(let byteCount)):
             bounds.contains(byteCount) ? nil : "\(bounds.words), found \(byteCount)"
         case (.duration(let bounds), .duration(let duration)), (.durationOrOff(let bounds), .duration(let duration)):
             bounds.contains(duration) ? nil : "\(bounds.words), found \(DurationText.write(duration))"
@@ -70,6 +74,8 @@ extension ElementKind {
         switch self {
         case .choice(let choices): choices.joined(separator: ", ")
         case .pin: "64 hexadecimal digits each"
+        case .network: "networks such as 10.0.0.0/8 or 2001:db8::/32"
+        case .hostName: "names of hosts"
         case .attribute: "NAME=VALUE each"
         case .protocolName: "1 to 255 bytes each"
         }
@@ -85,6 +91,9 @@ extension ElementKind {
         switch self {
         case .choice(let choices): choices.contains(text)
         case .pin: text.utf8.count == 64 && text.allSatisfy(\.isHexDigit)
+        case .network: AddressText.isNetwork(text)
+        case .hostName:
+            (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         case .attribute: text.firstIndex(of: "=").map { $0 > text.startIndex } ?? false
         case .protocolName: (1...255).contains(text.utf8.count)
         }

@@ -49,9 +49,11 @@ public enum OptionKind: Sendable {
     case flag
     case integer(ClosedRange<Int>)
     case integerOrAuto(ClosedRange<Int>)
+    case integerOrOff(ClosedRange<Int>)
     case duration(ClosedRange<Duration>)
     case durationOrOff(ClosedRange<Duration>)
     case byteCount(ClosedRange<Int>)
+    case byteCountOrOff(ClosedRange<Int>)
     case choice([String])
     /// So many bytes of UTF-8.
     case text(ClosedRange<Int>)
@@ -69,6 +71,10 @@ public enum ElementKind: Sendable {
     case choice([String])
     /// 32 bytes in hexadecimal.
     case pin
+    /// `10.0.0.0/8`.
+    case network
+    /// A name of a host.
+    case hostName
     /// `NAME=VALUE`.
     case attribute
     /// An ALPN name of 1 to 255 bytes.

@@ -25,10 +25,13 @@ public struct ReloadReport: Sendable {
     public var changed: [Entry] { entries.filter { $0.outcome != .unchanged } }
     public var needsRestart: [Entry] { entries.filter { $0.outcome == .needsRestart } }
 
-    public init(from old: Configuration, to new: Configuration) {
+    /// - Parameter needingRestart: names of keys that the server could not take over beyond what the table says, since
+    ///   it depends on how it was started.
+    public init(from old: Configuration, to new: Configuration, needingRestart: Set<String> = []) {
         let options = OptionTable.all.filter { $0.section != .listener }
         entries = options.map { option in
-            Entry(option, option.path, old.value(of: option), new.value(of: option))
+            let entry = Entry(option, option.path, old.value(of: option), new.value(of: option))
+            return option.isServers && needingRestart.contains(option.name) ? entry.waiting : entry
         } + ReloadReport.listenerEntries(old.listeners, new.listeners)
     }
 
@@ -69,6 +72,18 @@ extension ReloadReport.Entry {
             path: path, outcome: old == new ? .unchanged : option.reload.outcome, before: option.shown(old),
             after: option.shown(new))
     }
+}
+
+extension ReloadReport.Entry {
+    /// The same, for a server that has to start anew.
+    fileprivate var waiting: Self {
+        Self(path: path, outcome: outcome == .unchanged ? .unchanged : .needsRestart, before: before, after: after)
+    }
+}
+
+extension OptionRow {
+    /// Of the sections whose keys the server knows by name.
+    fileprivate var isServers: Bool { section == .server || section == .transport }
 }
 
 extension ReloadClass {

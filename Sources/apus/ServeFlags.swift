@@ -35,8 +35,9 @@ struct ServeFlags: ParsableArguments {
     @Option(help: ServerKeys.shutdownTimeout.help)
     var shutdownTimeout: DurationArgument?
 
-    @Option(help: ServerKeys.drainWindow.help)
-    var drainWindow: OptionalDurationArgument?
+    @OptionGroup var lifecycle: LifecycleFlags
+
+    @OptionGroup var defences: ServeDefences
 
     @Option(help: ServerKeys.maxOutstandingBytes.help)
     var maxOutstandingBytes: ByteCountArgument?
@@ -62,6 +63,8 @@ struct ServeFlags: ParsableArguments {
         if let maxPayloadSize { overrides.set(TransportKeys.maxPayloadSize, to: maxPayloadSize.setting) }
         addTimes(to: &overrides)
         security.add(to: &overrides)
+        lifecycle.add(to: &overrides)
+        defences.add(to: &overrides)
         operation.add(to: &overrides)
         return overrides
     }
@@ -71,7 +74,36 @@ struct ServeFlags: ParsableArguments {
         if let heartbeatInterval { overrides.set(ServerKeys.heartbeatInterval, to: heartbeatInterval.setting) }
         if let connectionTimeout { overrides.set(ServerKeys.connectionTimeout, to: connectionTimeout.setting) }
         if let shutdownTimeout { overrides.set(ServerKeys.shutdownTimeout, to: shutdownTimeout.setting) }
+    }
+}
+
+/// Flags about how a server ends, and how another follows it.
+struct LifecycleFlags: ParsableArguments {
+    @Option(help: ServerKeys.drainLimit.help)
+    var drainLimit: DurationArgument?
+
+    @Option(help: ServerKeys.drainDelay.help)
+    var drainDelay: DurationArgument?
+
+    @Option(help: ServerKeys.drainWindow.help)
+    var drainWindow: OptionalDurationArgument?
+
+    @Option(help: ServerKeys.upgradeSocket.help)
+    var upgradeSocket: String?
+
+    @Option(help: ServerKeys.upgradeTimeout.help)
+    var upgradeTimeout: DurationArgument?
+
+    @Option(help: ServerKeys.pidFile.help)
+    var pidFile: String?
+
+    func add(to overrides: inout Overrides) {
+        if let drainLimit { overrides.set(ServerKeys.drainLimit, to: drainLimit.setting) }
+        if let drainDelay { overrides.set(ServerKeys.drainDelay, to: drainDelay.setting) }
         if let drainWindow { overrides.set(ServerKeys.drainWindow, to: drainWindow.setting) }
+        if let upgradeSocket { overrides.set(ServerKeys.upgradeSocket, to: .text(upgradeSocket)) }
+        if let upgradeTimeout { overrides.set(ServerKeys.upgradeTimeout, to: upgradeTimeout.setting) }
+        if let pidFile { overrides.set(ServerKeys.pidFile, to: .text(pidFile)) }
     }
 }
 

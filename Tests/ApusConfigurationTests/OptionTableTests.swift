@@ -68,8 +68,8 @@ import Testing
         let row = try row(path)
         switch row.kind {
         case .text, .file, .texts: return  // Almost any text is one.
-        case .flag, .integer, .integerOrAuto, .duration, .durationOrOff, .byteCount, .choice, .address, .addressOrOff,
-            .url:
+        case .flag, .integer, .integerOrAuto, .integerOrOff, .duration, .durationOrOff, .byteCount, .byteCountOrOff,
+            .choice, .address, .addressOrOff, .url:
             let name = "APUS_" + path.replacing(".", with: "_").uppercased()
             let problems = ConfigurationSources(environment: [name: "?!"]).read().problems
             #expect(problems.errors.texts.contains { $0.hasPrefix("\(name): \(path): ") }, "\(problems.texts)")

@@ -92,7 +92,8 @@ import Testing
 
     /// Every beginning of a text comes to an end, and so does anything else.
     @Test func damagedTextsComeToAnEnd() {
-        let text = "[[a]]\nb = [ { c = \"\\u00\", d = '''x''' }, 1 ]\n\"k\".l = \"\"\"\n\"\"\"\n[x.'y']\nz = 1979-05-27\n"
+        let text =
+            "[[a]]\nb = [ { c = \"\\u00\", d = '''x''' }, 1 ]\n\"k\".l = \"\"\"\n\"\"\"\n[x.'y']\nz = 1979-05-27\n"
         for count in 0...text.utf8.count {
             _ = TOMLLines(of: String(decoding: Array(text.utf8.prefix(count)), as: UTF8.self))
             _ = TOMLLines(of: String(decoding: Array(text.utf8.dropFirst(count)), as: UTF8.self))

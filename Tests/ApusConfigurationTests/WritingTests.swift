@@ -107,12 +107,16 @@ import Testing
             return try read(server + "[logging]\nlog_level = \"\(level)\"\n").configuration
         }
         let old = try configuration(2, "1m", "info")
-        let new = try configuration(3, "2m", "debug")
+        var new = try configuration(3, "2m", "debug")
+        try new.set(TransportKeys.maxPayloadSize, to: .byteCount(8 << 20))
         #expect("\(ReloadReport(from: old, to: new))" == """
             server.shards: 2 → 3 (needs restart)
-            server.idle_timeout: "60s" → "120s" (applied to new connections)
+            server.idle_timeout: "60s" → "120s" (applied)
+            transport.max_payload_size: "16MiB" → "8MiB" (applied to new connections)
             logging.log_level: "info" → "debug" (applied)
             """)
+        let grown = ReloadReport(from: old, to: new, needingRestart: ["idle_timeout", "max_connections"])
+        #expect(grown.needsRestart.map(\.path) == ["server.shards", "server.idle_timeout"])
         #expect("\(ReloadReport(from: old, to: old))" == "nothing changed")
         #expect(ReloadReport(from: old, to: old).entries.allSatisfy { $0.outcome == .unchanged })
     }

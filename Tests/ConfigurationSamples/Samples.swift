@@ -8,8 +8,8 @@ extension OptionRow {
     package var sample: (toml: String, text: String) {
         switch kind {
         case .flag: ("\(standard != .flag(true))", "\(standard != .flag(true))")
-        case .integer(let bounds), .integerOrAuto(let bounds): number(bounds)
-        case .byteCount(let bounds): number(bounds)
+        case .integer(let bounds), .integerOrAuto(let bounds), .integerOrOff(let bounds): number(bounds)
+        case .byteCount(let bounds), .byteCountOrOff(let bounds): number(bounds)
         case .duration(let bounds), .durationOrOff(let bounds):
             standard == .duration(bounds.lowerBound) ? ("\"2s\"", "2s") : milliseconds(bounds.lowerBound)
         case .choice(let choices): quoted(choices.first { .text($0) != standard } ?? "")
@@ -20,6 +20,8 @@ extension OptionRow {
         case .texts(.choice(let choices)): list(choices.last ?? "")
         case .texts(.pin): list(String(repeating: "ab", count: 32))
         case .texts(.attribute): list("service.name=edge")
+        case .texts(.network): list("10.0.0.0/8")
+        case .texts(.hostName): list("edge.example")
         case .texts(.protocolName): list("npro")
         }
     }
@@ -42,7 +44,9 @@ extension OptionRow {
     /// TOML of its type beyond its bounds; nil where it has none.
     package var outOfBounds: String? {
         switch kind {
-        case .integer(let bounds), .integerOrAuto(let bounds), .byteCount(let bounds): "\(bounds.upperBound + 1)"
+        case .integer(let bounds), .integerOrAuto(let bounds), .integerOrOff(let bounds), .byteCount(let bounds),
+            .byteCountOrOff(let bounds):
+            "\(bounds.upperBound + 1)"
         case .duration(let bounds), .durationOrOff(let bounds): "\"\(Int(bounds.upperBound / .seconds(1)) + 1)s\""
         case .choice: "\"no such choice\""
         case .text(let counts): "\"\(String(repeating: "x", count: counts.upperBound + 1))\""
@@ -52,7 +56,8 @@ extension OptionRow {
         case .texts(.choice): "[\"no such choice\"]"
         case .texts(.pin): "[\"abc\"]"
         case .texts(.attribute): "[\"no equals sign\"]"
-        case .texts(.protocolName): "[\"\"]"
+        case .texts(.protocolName), .texts(.hostName): "[\"\"]"
+        case .texts(.network): "[\"10.0.0.1/8\"]"
         case .flag: nil
         }
     }
@@ -60,8 +65,8 @@ extension OptionRow {
     /// TOML that no option of its kind takes.
     package var wrongType: String {
         switch kind {
-        case .flag, .integer, .integerOrAuto, .duration, .durationOrOff, .byteCount, .choice, .text, .file, .address,
-            .addressOrOff, .url:
+        case .flag, .integer, .integerOrAuto, .integerOrOff, .duration, .durationOrOff, .byteCount, .byteCountOrOff,
+            .choice, .text, .file, .address, .addressOrOff, .url:
             "[1, 2]"
         case .texts: "true"
         }

@@ -21,6 +21,10 @@ struct Effects {
         dump(LoggingSettings(from: configuration), to: &text)
         dump(ExportSettings(from: configuration), to: &text)
         dump(DrainSettings(from: configuration), to: &text)
+        dump(DefenceSettings(from: configuration), to: &text)
+        dump(AdminLimits(from: configuration), to: &text)
+        dump(UpgradeSettings(from: configuration), to: &text)
+        dump(configuration.listeners.map(SocketSettings.init(from:)), to: &text)
         let security = try ClientSecurityOptions.parse([])
         dump(try ClientSettings(from: configuration, security), to: &text)
         // Objects show their addresses.

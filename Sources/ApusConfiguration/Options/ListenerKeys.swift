@@ -7,7 +7,7 @@ public enum ListenerKeys {
             + "knows a listener by its name.")
 
     public static let `protocol` = Key.text(
-        "listener.protocol", .choice(["packet", "admin"]), "packet", .restart,
+        "listener.protocol", .choice(["packet", "admin"]), "packet", .newConnections,
         "What is spoken: packet (NPRO), or admin (HTTP: health, metrics, status). relay, hub, broadcast and fabric are "
             + "reserved for later versions.")
 
@@ -21,12 +21,28 @@ public enum ListenerKeys {
             + "transport.encryption_enabled says; for admin, none.")
 
     public static let session = Key.text(
-        "listener.session", .choice(["message", "packet"]), "message", .restart,
+        "listener.session", .choice(["message", "packet"]), "message", .newConnections,
         "What a packet's payload is: a message, answered by what is registered for it, or opaque bytes for an "
             + "embedder's handler. For protocol packet.")
+
+    public static let sendBuffer = Key.byteCountOrOff(
+        "listener.send_buffer", nil, in: 4096...(1 << 30), .newConnections,
+        "What the kernel queues for sending on one TCP connection (SO_SNDBUF), or off: it decides.")
+
+    public static let maxUnsentBytes = Key.byteCountOrOff(
+        "listener.max_unsent_bytes", 256 << 10, in: 4096...(1 << 30), .newConnections,
+        "Bytes on one TCP connection that the kernel takes beyond what is on its way (TCP_NOTSENT_LOWAT), or off.")
+
+    public static let userTimeout = Key.durationOrOff(
+        "listener.tcp_user_timeout", .seconds(30), .newConnections,
+        "How long a TCP peer may leave bytes unacknowledged before the connection is given up, or off: a quarter of an "
+            + "hour.")
 
     /// The protocols that later versions speak.
     static let reservedProtocols = ["relay", "hub", "broadcast", "fabric"]
 
-    static let own: [OptionRow] = [name.option, `protocol`.option, address.option, security.option, session.option]
+    static let own: [OptionRow] = [
+        name.option, `protocol`.option, address.option, security.option, session.option, sendBuffer.option,
+        maxUnsentBytes.option, userTimeout.option,
+    ]
 }

@@ -15,7 +15,27 @@ public enum AdminKeys {
         traits: .init(flag: "--control-socket"),
         "The UNIX socket on which reload, drain and log-level are obeyed besides, or off.")
 
-    static let all: [OptionRow] = [enabled.option, address.option, controlSocket.option]
+    public static let allowedHosts = Key.texts(
+        "admin.allowed_hosts", .hostName, .live,
+        "Names, besides localhost and addresses, under which a listener on the loopback may be asked; others are "
+            + "refused, because any page can have its own name resolve to this host.")
+
+    public static let requestTimeout = Key.duration(
+        "admin.request_timeout", .seconds(10), in: .milliseconds(100) ... .seconds(86_400), .live,
+        "From a request's first byte to its last.")
+
+    public static let idleTimeout = Key.duration(
+        "admin.idle_timeout", .seconds(120), in: .milliseconds(100) ... .seconds(86_400), .live,
+        "Between two requests of a connection.")
+
+    public static let stallLimit = Key.duration(
+        "admin.stall_limit", .seconds(5), in: .milliseconds(100) ... .seconds(86_400), .live,
+        "An event loop that has not turned for so long counts as dead: /livez fails.")
+
+    static let all: [OptionRow] = [
+        enabled.option, address.option, controlSocket.option, allowedHosts.option, requestTimeout.option,
+        idleTimeout.option, stallLimit.option,
+    ]
 }
 
 public enum LoggingKeys {
@@ -41,8 +61,12 @@ public enum LoggingKeys {
         "logging.json_format", false, .live, traits: .init(flag: "--log-json"),
         "One JSON object a line instead of logfmt.")
 
+    public static let repeats = Key.integer(
+        "logging.repeats_per_second", 20, in: 1...1_000_000, .live,
+        "Equal records that are written in a second; one more is counted, and the count is written.")
+
     static let all: [OptionRow] = [
-        appName.option, level.option, toConsole.option, toFile.option, filePath.option, json.option,
+        appName.option, level.option, toConsole.option, toFile.option, filePath.option, json.option, repeats.option,
     ]
 }
 

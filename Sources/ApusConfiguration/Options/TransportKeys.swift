@@ -19,7 +19,7 @@ public enum TransportKeys {
         "Shorter payloads go as they are.")
 
     public static let maxPayloadSize = Key.byteCount(
-        "transport.max_payload_size", 16 << 20, in: 1...(16 << 20), .restart,
+        "transport.max_payload_size", 16 << 20, in: 1...(16 << 20), .newConnections,
         traits: .init(flag: "--max-payload-size"),
         "The longest payload that a peer may announce; a longer one ends the connection. NPRO allows 16MiB at most.")
 

@@ -22,13 +22,10 @@ public struct ConfigurationSources: Sendable {
         var problems: [Problem] = []
         if let file {
             do throws(ConfigurationError) {
-                problems = configuration.read(try ConfigurationSources.text(of: file), from: file)
+                problems = try configuration.read(try ConfigurationSources.text(of: file), from: file)
             } catch {
+                // What follows would only repeat what one slip has caused.
                 return (configuration, error.problems)
-            }
-            // What follows would only repeat what one slip has caused.
-            if problems.contains(where: { $0.reason.hasPrefix(Configuration.syntaxMark) }) {
-                return (configuration, problems)
             }
         }
         problems += configuration.read(environment)
@@ -73,17 +70,17 @@ extension Configuration {
         try ConfigurationSources(file: file, environment: environment, overrides: overrides).load(strict: strict)
     }
 
-    static let syntaxMark = "not TOML: "
-
-    /// Take a file's settings over; one problem if it is no TOML, otherwise one for each value that cannot be taken.
-    mutating func read(_ text: String, from path: String) -> [Problem] {
+    /// Take a file's settings over.
+    /// - Returns: a problem for each value that cannot be taken.
+    /// - Throws: the one problem of a text that is no TOML.
+    mutating func read(_ text: String, from path: String) throws(ConfigurationError) -> [Problem] {
         let lines = TOMLLines(of: text)
         let root: [String: TOMLNode]
         do throws(TOMLSyntaxError) {
             root = try TOMLNode.parse(text, lines)
         } catch {
             let origin = Origin.file(path: path, line: error.line)
-            return [Problem(.error, origin, "", Configuration.syntaxMark + error.reason)]
+            throw ConfigurationError([Problem(.error, origin, "", "not TOML: \(error.reason)")])
         }
         var reader = FileReader(path: path, lines: lines)
         reader.read(root)

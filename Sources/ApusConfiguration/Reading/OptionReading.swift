@@ -1,6 +1,8 @@
 // What a value must look like to be taken for an option, from a file or from a text, and its bounds. Each complaint
 // says what is wanted and what was found, and never shows a secret.
 
+import Foundation
+
 /// Why a value was not taken. It begins behind the option's path and a colon.
 struct Unreadable: Error {
     let reason: String
@@ -11,12 +13,14 @@ extension OptionRow {
     func read(_ node: TOMLNode) throws(Unreadable) -> SettingValue {
         switch (kind, node) {
         case (.flag, .flag(let flag)): return .flag(flag)
-        case (.integer, .integer(let integer)), (.integerOrAuto, .integer(let integer)):
+        case (.integer, .integer(let integer)), (.integerOrAuto, .integer(let integer)),
+            (.integerOrOff, .integer(let integer)):
             return try checked(.integer(integer))
         case (.duration, .integer(let milliseconds)), (.durationOrOff, .integer(let milliseconds)):
             guard milliseconds >= 0 else { throw Unreadable(reason: "\(shape), found \(milliseconds)") }
             return try checked(.duration(.milliseconds(milliseconds)))
-        case (.byteCount, .integer(let byteCount)): return try checked(.byteCount(byteCount))
+        case (.byteCount, .integer(let byteCount)), (.byteCountOrOff, .integer(let byteCount)):
+            return try checked(.byteCount(byteCount))
         case (.flag, .text), (.integer, .text): throw wrong(node)
         case (.texts(let elements), .array(let nodes)): return try .texts(texts(of: nodes, elements))
         case (_, .text(let text)):
@@ -32,9 +36,11 @@ extension OptionRow {
         case .flag: .flag(try flag(text))
         case .integer: try checked(.integer(try number(text)))
         case .integerOrAuto: try text == "auto" ? .auto : checked(.integer(try number(text)))
+        case .integerOrOff: try text == "off" ? .off : checked(.integer(try number(text)))
         case .duration: try checked(.duration(try duration(text)))
         case .durationOrOff: try text == "off" ? .off : checked(.duration(try duration(text)))
         case .byteCount: try checked(.byteCount(try byteCount(text)))
+        case .byteCountOrOff: try text == "off" ? .off : checked(.byteCount(try byteCount(text)))
         case .addressOrOff where text == "off": .off
         case .choice, .text, .file, .address, .addressOrOff, .url: try checked(.text(text))
         case .texts: try checked(.texts(OptionRow.list(text)))
@@ -97,8 +103,6 @@ extension OptionRow {
 
     /// Elements between commas, as an environment variable has them.
     private static func list(_ text: String) -> [String] {
-        text.split(separator: ",").map { String($0.drop { $0 == " " }) }.map { element in
-            String(element.reversed().drop { $0 == " " }.reversed())
-        }
+        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     }
 }

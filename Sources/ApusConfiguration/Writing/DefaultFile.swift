@@ -55,7 +55,7 @@ extension OptionRow {
         case .file: return "\"/etc/apus/\(name)\""
         case .url: return "\"http://127.0.0.1:4318/v1/metrics\""
         case .flag, .integer, .integerOrAuto, .duration, .durationOrOff, .byteCount, .choice, .text, .address,
-            .addressOrOff, .texts:
+            .addressOrOff, .texts, .integerOrOff, .byteCountOrOff:
             return "\"\""
         }
     }
@@ -63,8 +63,8 @@ extension OptionRow {
     /// `1 to 256. `, or empty where there is nothing that the value does not show.
     var boundsSentence: String {
         switch kind {
-        case .integer(let bounds), .integerOrAuto(let bounds): "\(bounds.words). "
-        case .byteCount(let bounds):
+        case .integer(let bounds), .integerOrAuto(let bounds), .integerOrOff(let bounds): "\(bounds.words). "
+        case .byteCount(let bounds), .byteCountOrOff(let bounds):
             "\(ByteCountText.write(bounds.lowerBound)) to \(ByteCountText.write(bounds.upperBound)). "
         case .duration(let bounds), .durationOrOff(let bounds): "\(bounds.words). "
         case .choice(let choices): "One of \(choices.joined(separator: ", ")). "
