@@ -111,8 +111,9 @@ class Live:
         self._server = server
         self._terminal = terminal
         self._command = f"{apus.resolve()} top --address {server.address} --interval {_INTERVAL}"
-        terminal.await_screen("a prompt", lambda text: text.startswith("ready>"))
-        terminal.enter("echo before")
+        terminal.await_prompt()
+        terminal.enter("clear; echo before")
+        terminal.await_prompt("before")
         self._start()
 
     def _start(self, variables: str = "") -> None:
@@ -137,8 +138,8 @@ class Live:
     def pause(self) -> None:
         self._terminal.press("p")
         frozen = self._terminal.await_screen("a pause", lambda text: "PAUSED" in text)
-        self._terminal.press("x")
-        # A key that means nothing draws the picture again: it is the same.
+        answers = self._server.answers
+        self._terminal.await_screen("more answers", lambda _: self._server.answers >= answers + 3)
         require(self._terminal.screen() == frozen, "the picture moved")
         self._terminal.press("p")
         self._terminal.await_screen("new figures", lambda text: "PAUSED" not in text)
@@ -162,13 +163,16 @@ class Live:
         self._terminal.await_screen("an answer", lambda text: "trying again" not in text)
 
     def _require_given_back(self) -> None:
-        self._terminal.await_screen("the prompt", lambda text: "LOOP" not in text and "before" in text)
+        self._terminal.await_prompt("before")
+        require("LOOP" not in self._terminal.screen(), "the picture is gone")
         self._terminal.enter("echo af''ter")
         # Typed text is seen again, lines end as they should, and so does the cursor.
-        self._terminal.await_screen("an echo", lambda text: "echo af''ter\nafter\n" in text)
+        self._terminal.await_screen("an echo", lambda text: "echo af''ter\nafter\nready>" in text)
         require(self._terminal.flag("alternate_on") == "0", "the first screen")
         require(self._terminal.flag("cursor_flag") == "1", "the cursor")
+        self._terminal.await_prompt()
         self._terminal.enter("clear; echo before")
+        self._terminal.await_prompt("before")
 
     def quit(self) -> None:
         self._terminal.press("q")

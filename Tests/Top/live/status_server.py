@@ -19,6 +19,7 @@ class StatusServer:
         self._place: tuple[str, int] | str = str(path) if path else ("127.0.0.1", 0)
         self._started = time.monotonic() - 3600
         self._server: socketserver.BaseServer | None = None
+        self.answers = 0
         self.start()
 
     @property
@@ -44,6 +45,7 @@ class StatusServer:
             self._server = None
 
     def status(self) -> dict:
+        self.answers += 1
         age = time.monotonic() - self._started
         messages = age * MESSAGES_PER_SECOND
         return {

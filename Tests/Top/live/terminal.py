@@ -9,6 +9,7 @@ from collections.abc import Callable
 from .report import Unmet
 
 PATIENCE_SECONDS = 20
+_PROMPT = "ready>"
 
 
 class Terminal:
@@ -20,7 +21,15 @@ class Terminal:
         command = ["tmux", "-S", str(self._socket), "-f", os.devnull, "new-session", "-d", *size, "/bin/sh"]
         subprocess.run(command, env=environment, check=True, timeout=PATIENCE_SECONDS)
         # A prompt of our own: the shell's depends on who runs it.
-        self.enter("PS1='ready> '; clear")
+        self.enter(f"PS1='{_PROMPT} '; clear")
+
+    def await_prompt(self, *words: str) -> None:
+        """Until the shell reads again, with `words` on the screen: what is typed before has no place of its own."""
+
+        def holds(text: str) -> bool:
+            return text.rstrip().endswith(_PROMPT) and all(word in text for word in words)
+
+        self.await_screen("the prompt", holds)
 
     def close(self) -> None:
         self._tmux("kill-server")
