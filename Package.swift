@@ -62,12 +62,13 @@ let package = Package(
             dependencies: ["ApusReactor", "ApusSecurity", "ApusWire", histogram],
             swiftSettings: settings
         ),
+        .target(name: "ApusOperations", dependencies: ["ApusReactor"], swiftSettings: settings),
         .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusLogging", "ApusSecurity",
-                "ApusCompression", argumentParser, logging,
+                "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusConfiguration", "ApusLogging",
+                "ApusSecurity", "ApusCompression", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -129,6 +130,11 @@ let package = Package(
         .testTarget(
             name: "ApusLoadTests",
             dependencies: ["ApusLoad", "ApusServer", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ApusOperationsTests",
+            dependencies: ["ApusOperations", "ApusReactor", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/timex.h>
 #include <liburing.h>
 #include <stdint.h>
 #include <string.h>

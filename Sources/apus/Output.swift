@@ -1,4 +1,4 @@
-// What the command writes: lines and bytes on stdout, complaints and one live line on stderr. No colours.
+// What the command writes: lines and bytes on stdout, complaints and one live line on stderr.
 
 import Foundation
 import Glibc
@@ -21,7 +21,7 @@ enum Output {
     static func tell(_ text: String) { attempt("\(text)\n", to: STDOUT_FILENO) }
     static func complain(_ text: String) { attempt("\(text)\n", to: STDERR_FILENO) }
 
-    fileprivate static func attempt(_ text: String, to descriptor: Int32) {
+    static func attempt(_ text: String, to descriptor: Int32) {
         do {
             try write(Array(text.utf8), to: descriptor)
         } catch {

@@ -1,6 +1,7 @@
 """Who may import whom. The table is ARCHITECTURE.md's map; change both in one commit.
 
 apus → ApusServer, ApusClient, ApusLoad, ApusConfiguration → { reactor, security, compression, services } → ApusWire
+apus → ApusOperations → reactor
 apus also names what its flags ask of security and compression.
 """
 
@@ -16,8 +17,10 @@ _MEETING_PLACE = {"ApusReactor", "ApusWire"} | _STATE
 
 _OWN_IMPORTS = {
     "apus": {
-        "ApusServer", "ApusClient", "ApusLoad", "ApusConfiguration", "ApusLogging", "ApusSecurity", "ApusCompression",
+        "ApusServer", "ApusClient", "ApusLoad", "ApusOperations", "ApusConfiguration", "ApusLogging", "ApusSecurity",
+        "ApusCompression",
     },
+    "ApusOperations": {"ApusReactor"},
     "ApusServer": _MEETING_PLACE,
     "ApusClient": _MEETING_PLACE,
     "ApusLoad": _MEETING_PLACE,
@@ -33,6 +36,7 @@ _FOUNDATION = {"Foundation", "FoundationEssentials"}
 _FOREIGN_IMPORTS = {
     "apus": {"ArgumentParser", "Glibc", "Logging"} | _FOUNDATION,
     "ApusConfiguration": {"TOMLKit"} | _FOUNDATION,
+    "ApusOperations": _FOUNDATION,
     "ApusLoad": {"Histogram"},
     "ApusLogging": {"Glibc", "Logging"},
     "ApusReactor": {"Glibc"},
@@ -81,7 +85,7 @@ def check(source):
 def _advice(module, imported):
     permitted = ", ".join(sorted(_allowed(module))) or "nothing"
     if imported in _FOUNDATION:
-        return f"{module} may not import {imported}: Foundation lives in apus and ApusConfiguration only"
+        return f"{module} may not import {imported}: Foundation lives in apus and the two modules beside it"
     if imported == "Glibc":
         return f"{module} may not import Glibc: system calls live in ApusReactor, ApusLogging and apus only"
     if imported in MODULES:

@@ -1,0 +1,52 @@
+// The pictures of `Samples`, as they were once looked at and found good.
+
+enum GoldenFrames {
+    static let wide: [String] = [
+        "apus 0.1.0  127.0.0.1:9600  serving  ready  up 4d 02:11:09  pid 4711",
+        "connections 9120 of 10.0k (91 %)  accepts 5/s  handshakes 4/s, 25 % resumed",
+        "messages 500/s  in 32.0kB/s  out 32.0kB/s",
+        "service p50 100us  p99 982us  p99.9 998us",
+        "",
+        "LOOP  LOAD                    BUSY  CONNS  TURNS/S  PER TURN  STARVED  FREE BUFS  LAST TURN",
+        "0     [##########..........]   50%   4560      100         4        0        250      200us",
+        "1     [####################]  100%   4560      200         1        3         12      400ms",
+        "",
+        "WHAT       REASON        NOW  IN ALL",
+        "drop       queue_full     +7       7",
+        "close      peer_closed   +10      30",
+        "handshake  stale           0       1",
+        "close      idle_timeout    0       3",
+        "reload     applied         0       1",
+        "",
+        "LISTENER  ADDRESS                      PROTOCOL  SECURITY   OPEN  ACCEPTED  MSG/S  IN B/S  OUT B/S",
+        "edge      127.0.0.1:9000               packet    handshake  9100       135    500   32.0k    32.0k",
+        "control   unix:/run/apus/control.sock  admin     none         20        21      0       0        0",
+        "",
+        "PEER BY BYTES    LISTENER  QUEUED B   B/S   IN B  OUT B       AGE",
+        "10.0.0.7:50123   edge             0  1000  11.0k  11.0k  01:00:00",
+        "[fd00::1]:41000  edge          131k     0   5000   5000  00:00:12",
+    ]
+
+    static let narrow: [String] = [
+        "apus 0.1.0  127.0.0.1:9600  serving  ready  up..",
+        "connections 9120 of 10.0k (91 %)  accepts 5/s ..",
+        "messages 500/s  in 32.0kB/s  out 32.0kB/s",
+        "service p50 100us  p99 982us  p99.9 998us",
+        "",
+        "LOOP  LOAD                    BUSY  CONNS",
+        "0     [##########..........]   50%   4560",
+        "1     [####################]  100%   4560",
+        "",
+        "WHAT       REASON        NOW  IN ALL",
+        "drop       queue_full     +7       7",
+        "  .. 4 more",
+        "",
+        "LISTENER  OPEN  MSG/S  IN B/S  OUT B/S",
+        "edge      9100    500   32.0k    32.0k",
+        "control     20      0       0        0",
+        "",
+        "PEER BY QUEUE    QUEUED B  B/S  IN B  OUT B",
+        "[fd00::2]:41000      131k    -     -   5000",
+        "PAUSED  q quit  b by bytes  w by waiting bytes..",
+    ]
+}
