@@ -60,6 +60,17 @@ def _lower(limit, value):
     resource.setrlimit(limit, (value, value))
 
 
+def profile_rules(path):
+    return seccomp.profile_rules(json.loads(path.read_text(encoding="utf-8")))
+
+
+def confine(rules, user):
+    """Irrevocably, this process and all that it becomes."""
+    _become(user)
+    _control(_PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.load(*rules)
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(prog="confinement", description=__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
@@ -69,16 +80,12 @@ def main(arguments):
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     if options.unit:
-        default, rules = seccomp.allow_only(unit.Unit(options.unit).allowed_calls())
         _limit(options.unit)
-    else:
-        default, rules = seccomp.profile_rules(json.loads(options.profile.read_text(encoding="utf-8")))
-    _become(options.user)
-    _control(_PR_SET_NO_NEW_PRIVS, 1)
-    if options.unit:
         # MemoryDenyWriteExecute=; kernels before 6.3 have no such switch.
         _control(_PR_SET_MDWE, _PR_MDWE_REFUSE_EXEC_GAIN, may_fail=True)
-    seccomp.load(default, rules)
+        confine(seccomp.allow_only(unit.Unit(options.unit).allowed_calls()), options.user)
+    else:
+        confine(profile_rules(options.profile), options.user)
     os.execvp(options.command[0], options.command)
 
 
