@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import confinement, report
+from . import confinement, report, seccomp
 
 _START_SECONDS = 15
 _STOP_SECONDS = 20
@@ -20,6 +20,7 @@ _STOP_SECONDS = 20
 def _command(folder, user, profile, words):
     """In a child: into the folder, then confined; the profile is read before the folder hides it."""
     rules = confinement.profile_rules(profile)
+    seccomp.load_library()
 
     def enter():
         os.chroot(folder)

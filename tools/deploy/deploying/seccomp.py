@@ -6,6 +6,7 @@ arguments. Never edits a profile; `profile.py` makes the one that is shipped.
 
 import ctypes
 import errno
+import functools
 import os
 from typing import NamedTuple
 
@@ -33,7 +34,9 @@ class _Comparison(ctypes.Structure):
     ]
 
 
-def _load_library():
+@functools.cache
+def load_library():
+    """Once; whoever changes its root calls it before."""
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_init.argtypes = [ctypes.c_uint32]
@@ -58,7 +61,7 @@ class Rule(NamedTuple):
 
 def is_known(name):
     """Whether libseccomp knows a system call of this name, on whatever architecture."""
-    return _load_library().seccomp_syscall_resolve_name(name.encode()) != _UNKNOWN_CALL
+    return load_library().seccomp_syscall_resolve_name(name.encode()) != _UNKNOWN_CALL
 
 
 def action_number(action, errno_number):
@@ -87,7 +90,7 @@ def allow_only(names):
 
 def load(default, rules):
     """From here on the filter holds for this process and what it executes. Needs no_new_privs to be set."""
-    library = _load_library()
+    library = load_library()
     context = library.seccomp_init(default)
     if not context:
         raise OSError("libseccomp has no memory for a filter")
