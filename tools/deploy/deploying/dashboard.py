@@ -13,6 +13,8 @@ _WIDTH = 24
 _HEIGHT = 7
 _WHO = '{job=~"$job",instance=~"$instance"}'
 _WHERE = '{job=~"$job",instance=~"$instance",listener=~"$listener"}'
+# max_connections does not count those of the admin listeners, which have these names unless somebody says otherwise.
+_OPEN = 'sum by (instance) (apus_connections_open{job=~"$job",instance=~"$instance",listener!~"admin|control"})'
 
 
 class Panel(NamedTuple):
@@ -65,7 +67,7 @@ _ROWS = {
         Panel("Draining", ((f"sum(apus_draining{_WHO})", ""),), width=3, kind="stat", thresholds=((1, "yellow"),)),
         Panel(
             "Connections taken",
-            ((f"max(sum by (instance) (apus_connections_open{_WHO}) / on (instance) apus_connections_max{_WHO})", ""),),
+            ((f"max({_OPEN} / on (instance) apus_connections_max{_WHO})", ""),),
             unit="percentunit",
             width=4,
             kind="gauge",

@@ -8,7 +8,7 @@ import threading
 import time
 
 LOOPS = ("0", "1")
-LISTENERS = ("edge", "admin")
+LISTENERS = ("edge", "admin", "control")
 _BUCKETS = (0.00001, 0.0001, 0.001, 0.01, 0.1, 1.0)
 
 # Name, kind, and the label sets that it comes with.

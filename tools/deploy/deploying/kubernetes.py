@@ -57,7 +57,8 @@ def _completed(patch):
     """A patch leaves out what the object has already; with that it fits the same schema."""
     completed = {**patch, "spec": {"selector": {"matchLabels": _NAME}, **patch["spec"]}}
     pod = completed["spec"]["template"]["spec"]
-    return {**completed, "spec": {**completed["spec"], "template": {"spec": {**pod, "containers": [{"name": "apus"}]}}}}
+    containers = pod.get("containers", [{"name": "apus"}])
+    return {**completed, "spec": {**completed["spec"], "template": {"spec": {**pod, "containers": containers}}}}
 
 
 def check_planted(manifests, version, outcome):
@@ -127,11 +128,10 @@ def _check_monitor(manifests, outcome):
 def _check_listeners(manifests, ports, outcome):
     """The configuration listens where the manifests say that it does."""
     configuration = tomllib.loads(manifests.one("ConfigMap")["data"]["apus.toml"])
-    bound = {
-        listener["name"]: int(listener["address"].rsplit(":", 1)[1])
-        for listener in configuration["listener"]
-        if not listener["address"].startswith("unix:")
-    }
+    listeners = [(each["name"], each["address"]) for each in configuration["listener"]]
+    listeners.append(("admin", configuration["admin"]["address"]))
+    bound = {name: int(address.rsplit(":", 1)[1]) for name, address in listeners}
+    outcome.confirm(configuration["admin"]["enabled"], "the admin listener that the probes ask is not enabled")
     outcome.confirm(bound == ports, f"apus.toml listens on {bound}, the container's ports are {ports}")
     spec = manifests.one("Deployment")["spec"]["template"]["spec"]
     drain = int(re.fullmatch(r"(\d+)s", configuration["server"]["shutdown_timeout"])[1])
@@ -156,9 +156,9 @@ def check_restricted(manifests, outcome):
     )
     outcome.confirm(pod["enableServiceLinks"] is False, "the service's variables are read as configuration")
     outcome.confirm(pod["automountServiceAccountToken"] is False, "the pod has a token that it does not need")
-    for each in pods:
-        for container in each.get("containers", []) + each.get("initContainers", []):
-            _check_container(container, outcome)
+    containers = pod["containers"] + [each for patched in pods for each in patched.get("initContainers", [])]
+    for container in containers:
+        _check_container(container, outcome)
 
 
 def _check_container(container, outcome):
