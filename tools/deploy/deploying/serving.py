@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +50,15 @@ class Confined:
         )
 
 
+def _start(confined, log, *more):
+    options = ["--shards", "2", "--compression", "zstd,lz4", "--address", "127.0.0.1:0"]
+    options += ["--address", f"unix:{confined.folder}/edge.sock", *more]
+    with log.open("w", encoding="utf-8") as output:
+        return subprocess.Popen(
+            confined.command(confined.apus, "serve", *options), stdout=output, stderr=output, env=confined.environment
+        )
+
+
 def _wait_until_ready(server, log):
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -61,12 +71,7 @@ def _wait_until_ready(server, log):
 def check_server(confined, outcome):
     """Over TCP and a UNIX socket, with the handshake and with compression, to the drain."""
     log = confined.folder / "server.log"
-    options = ["--shards", "2", "--compression", "zstd,lz4", "--address", "127.0.0.1:0"]
-    options += ["--address", f"unix:{confined.folder}/edge.sock"]
-    with log.open("w", encoding="utf-8") as output:
-        server = subprocess.Popen(
-            confined.command(confined.apus, "serve", *options), stdout=output, stderr=output, env=confined.environment
-        )
+    server = _start(confined, log)
     try:
         address = _wait_until_ready(server, log)
         said = log.read_text(encoding="utf-8")
@@ -88,6 +93,42 @@ def _talk(confined, outcome, address):
     text = "words " * 2000
     echo = confined.run(confined.apus, "echo", text, "--address", address, "--compression", "zstd")
     outcome.confirm(text.strip() in echo.stdout, f"echo {address}: {echo.stdout[:200]}{echo.stderr}")
+
+
+def check_upgrade(confined, outcome):
+    """A server gives way to its next version: it starts a process and hands descriptors on, all of it confined."""
+    if "upgrade" not in confined.run(confined.apus, "--help").stdout:
+        outcome.note("this apus has no verb 'upgrade' yet: no hand-over was tried")
+        return
+    log, socket = confined.folder / "upgraded.log", confined.folder / "upgrade.sock"
+    server = _start(confined, log, "--upgrade-socket", str(socket))
+    successor = None
+    try:
+        outcome.confirm(_wait_until_ready(server, log), f"it does not start: {log.read_text(encoding='utf-8')}")
+        upgrade = confined.run(confined.apus, "upgrade", "--socket", socket)
+        taken = re.search(r"process (\d+) has taken over", upgrade.stdout + upgrade.stderr)
+        if outcome.confirm(taken, f"no hand-over: {upgrade.stdout}{upgrade.stderr}{log.read_text(encoding='utf-8')}"):
+            successor = int(taken[1])
+            outcome.confirm(server.wait(timeout=_STOP_SECONDS) == 0, "the old process does not end well")
+            where = f"unix:{confined.folder}/edge.sock"
+            ping = confined.run(confined.apus, "ping", "--count", "1", "--address", where)
+            outcome.confirm("1 answered" in ping.stdout, f"the successor does not answer: {ping.stderr}")
+    finally:
+        if server.poll() is None:
+            server.kill()
+            server.wait()
+        if successor is not None:
+            _end(successor)
+
+
+def _end(process):
+    """Drains the successor, which is no child of ours and does not outlive this check."""
+    os.kill(process, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while pathlib.Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if pathlib.Path(f"/proc/{process}").exists():
+        os.kill(process, signal.SIGKILL)
 
 
 # One call that a relay has no use for, and one way to more rights than it was started with.
@@ -114,6 +155,7 @@ def main():
     confined = Confined(apus, folder, confinement)
     check_confinement(confined, outcome)
     check_server(confined, outcome)
+    check_upgrade(confined, outcome)
     outcome.end()
 
 
