@@ -202,6 +202,12 @@ _ROWS = {
             ((_sum("apus_log_records_dropped_total", "instance"), "{{instance}}"),),
             unit="ops",
         ),
+        Panel(
+            "Telemetry exports",
+            ((_sum("apus_telemetry_exports_total", "instance, outcome"), "{{instance}} {{outcome}}"),),
+            unit="ops",
+            description="To an OTLP collector, where one is configured.",
+        ),
     ),
     "Process": (
         Panel("Processor", ((_sum("process_cpu_seconds_total", "instance"), "{{instance}}"),), unit="percentunit"),

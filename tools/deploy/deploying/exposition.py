@@ -52,11 +52,15 @@ FAMILIES = {
     "apus_service_seconds": ("histogram", _ALONE),
     "apus_reloads_total": ("counter", [{"outcome": "applied"}, {"outcome": "refused"}]),
     "apus_log_records_dropped_total": ("counter", _ALONE),
+    "apus_telemetry_exports_total": ("counter", [{"outcome": "sent"}, {"outcome": "failed"}]),
     "apus_certificate_expiry_seconds": ("gauge", [{"listener": "edge"}]),
     "process_resident_memory_bytes": ("gauge", _ALONE),
     "process_open_fds": ("gauge", _ALONE),
     "process_cpu_seconds_total": ("counter", _ALONE),
 }
+
+# Written only where there is something to say: a listener with a certificate, a collector to export to.
+CONDITIONAL = {"apus_certificate_expiry_seconds", "apus_telemetry_exports_total"}
 
 _STEADY = {
     "apus_ready": 1,

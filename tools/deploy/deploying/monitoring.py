@@ -115,8 +115,8 @@ def expressions(drawn):
 
 
 def families(text):
-    """The names that a scrape declares, and those that it has samples of."""
-    declared = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    """The names that a scrape declares or may leave out, and those that it has samples of."""
+    declared = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)) | exposition.CONDITIONAL
     sampled = {_CHILDREN.sub("", name) for name in re.findall(r"^([a-zA-Z_:][\w:]*)(?:\{| )", text, re.MULTILINE)}
     return declared, sampled | set(re.findall(r"^([a-zA-Z_:][\w:]*)(?:\{| )", text, re.MULTILINE))
 
@@ -155,7 +155,7 @@ def check_contract(scraped, outcome):
     """A running server has the metrics that the dashboard was drawn for, of the same kind."""
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)", scraped, re.MULTILINE))
     for name, (kind, _) in exposition.FAMILIES.items():
-        outcome.confirm(name in kinds, f"the server has no metric {name}")
+        outcome.confirm(name in kinds or name in exposition.CONDITIONAL, f"the server has no metric {name}")
         outcome.confirm(kinds.get(name, kind) == kind, f"{name} is a {kinds.get(name)}, it should be a {kind}")
     others = sorted(set(kinds) - set(exposition.FAMILIES))
     if others:
