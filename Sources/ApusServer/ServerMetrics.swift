@@ -52,8 +52,7 @@ public struct ServerMetrics: Sendable {
     init(_ shared: SharedState) {
         eventsLost = shared.events.lostCount
         openConnections = shared.connectionCount
-        reloadsApplied = shared.reloadsApplied.load(ordering: .relaxed)
-        reloadsRefused = shared.reloadsRefused.load(ordering: .relaxed)
+        (reloadsApplied, reloadsRefused) = shared.vitals.reloads
         for entry in shared.entries { add(entry.counters) }
     }
 

@@ -30,8 +30,6 @@ package final class SharedState: Sendable {
     let listenerUses = ListenerUses()
     /// Acceptors that hand connections to other shards. While there are any, no shard may end by itself.
     let sharingAcceptors = Atomic<Int>(0)
-    let reloadsApplied = Atomic<UInt64>(0)
-    let reloadsRefused = Atomic<UInt64>(0)
     /// NPRO handshakes that were completed lately: the one table that shards share, unless a reload makes another.
     let replay: ReplayTable
     /// Made once, so that any shard resumes what another began.

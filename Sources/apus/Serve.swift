@@ -1,6 +1,7 @@
 // `apus serve`: a configuration becomes a server, signals become a drain.
 
 import ApusConfiguration
+import ApusLogging
 import ApusServer
 import ArgumentParser
 
@@ -36,23 +37,14 @@ struct Serve: ParsableCommand {
         let prepared = try PreparedConfiguration(sources) {
             try flags.security.refuseForeignFlags(for: $0.listeners)
         }
-        let served = ServedConfiguration(prepared, sources)
-        // Here logging begins: LoggingSettings(from: prepared.configuration).
         prepared.warnings.forEach { Output.complain("apus: \($0)") }
-        let lifecycle = ServerLifecycle(
-            LifecycleSettings(from: prepared.configuration, takingOverFrom: flags.lifecycle.upgradeFrom))
-        let places = prepared.server.listeners.map { ListenerPlace(name: $0.name, address: $0.address) }
-        let exit = try lifecycle.run(places) { inheritance in
-            // Here the server learns what the admin endpoint answers with.
-            var server = prepared.server
-            server.inherit(inheritance)
-            let handle = try Server(server).start()
-            try announce(prepared, handle)
-            // Here exports begin: ExportSettings(from: prepared.configuration).
-            let reload: @Sendable () -> ReloadAnswer = { served.reload(handle, lifecycle) }
-            return Served(server: handle, reload: served.hasFile ? reload : nil)
-        }
-        try report(exit)
+        let logs = try Logs.start(LogSettings(LoggingSettings(from: prepared.configuration)))
+        // Whatever ends it, what was logged is written.
+        defer { logs.close() }
+        logs.bootstrap()
+        let service = Service(
+            ServedConfiguration(prepared, sources), logs, takingOverFrom: flags.lifecycle.upgradeFrom)
+        try report(try service.run(prepared) { try announce(prepared, $0) })
     }
 
     private func announce(_ prepared: PreparedConfiguration, _ handle: ServerHandle) throws {

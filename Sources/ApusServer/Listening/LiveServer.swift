@@ -37,14 +37,14 @@ extension ServerHandle {
                 send(prepared)
                 return prepared.report
             }
-            shared.reloadsApplied.add(1, ordering: .relaxed)
+            shared.vitals.countReload(isApplied: true)
             shared.events.post(
                 .reloadApplied(
                     added: Int32(report.added.count), removed: Int32(report.removed.count),
                     changed: Int32(report.changed.count)))
             return report
         } catch {
-            shared.reloadsRefused.add(1, ordering: .relaxed)
+            shared.vitals.countReload(isApplied: false)
             shared.events.post(.reloadRefused)
             throw error
         }

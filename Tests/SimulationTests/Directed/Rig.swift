@@ -102,7 +102,7 @@ final class HandPeer: SocketPeer {
     private var unsent = ByteQueue()
     private var isPushing = false
 
-    init(_ kernel: SimulatedKernel, from host: HostAddress?) {
+    init(_ kernel: SimulatedKernel, from host: HostAddress? = nil) {
         self.kernel = kernel
         socket = kernel.connect(to: kernel.listeners[0], self, from: host)
     }
