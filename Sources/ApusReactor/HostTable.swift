@@ -101,14 +101,27 @@ extension HostTable {
         }
     }
 
-    /// An entry that nobody needs any more; nil when there is none.
+    /// An entry that nobody needs any more, or one that another shard has given the host meanwhile; nil when there is
+    /// none.
     private func claim(_ fingerprint: UInt64, from bucket: Int, at now: Instant) -> Int? {
-        (bucket..<bucket + HostTable.entriesPerBucket).first { index in
+        for index in bucket..<bucket + HostTable.entriesPerBucket {
             let found = tenant(index).value
-            guard found & HostTable.countMask == 0, full(index).value <= now.nanoseconds
-            else { return false }
-            return tenant(index).exchange(found, for: fingerprint).isDone
+            if found & ~HostTable.countMask == fingerprint { return index }
+            guard found & HostTable.countMask == 0, full(index).value <= now.nanoseconds else { continue }
+            let exchange = tenant(index).exchange(found, for: fingerprint)
+            if exchange.isDone { return settle(fingerprint, on: index, from: bucket) }
+            if exchange.found & ~HostTable.countMask == fingerprint { return index }
         }
+        return nil
+    }
+
+    /// Two shards may each have claimed an entry: the first of the bucket counts. The words are read and written in one
+    /// order for all, so one of the two sees the other's.
+    private func settle(_ fingerprint: UInt64, on index: Int, from bucket: Int) -> Int {
+        guard let first = find(fingerprint, from: bucket), first != index else { return index }
+        // Unless it is in use already; then the host has two, until one is free again.
+        _ = tenant(index).exchange(fingerprint, for: 0)
+        return first
     }
 
     /// Nil: another shard was faster; look again.
@@ -153,12 +166,12 @@ private struct SharedWord {
 
     init(at start: UnsafeMutableRawPointer) { unsafe atomic = start.assumingMemoryBound(to: Atomic<UInt64>.self) }
 
-    var value: UInt64 { unsafe atomic.pointee.load(ordering: .relaxed) }
+    var value: UInt64 { unsafe atomic.pointee.load(ordering: .sequentiallyConsistent) }
 
     /// Done only while it is still what was found.
     func exchange(_ expected: UInt64, for desired: UInt64) -> (isDone: Bool, found: UInt64) {
         let (isDone, found) = unsafe atomic.pointee.compareExchange(
-            expected: expected, desired: desired, ordering: .relaxed)
+            expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         return (isDone, found)
     }
 

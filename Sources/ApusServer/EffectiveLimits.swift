@@ -104,7 +104,7 @@ extension ServerConfiguration {
             Term(value: 2 * shards, reason: "each shard's ring and eventfd"),
             Term(
                 value: besides - 2 * sockets - 2 * shards,
-                reason: "standard streams, the program's own files, a connection that is refused"),
+                reason: "standard streams, the program's own files, a connection that is refused, admin connections"),
         ]
         return EffectiveLimit(name: "descriptors", unit: .descriptors, terms: terms, available: host.descriptors)
     }

@@ -13,7 +13,8 @@ struct AddressHolder {
             ? unixInodes(of: String(address.dropFirst("unix:".count))) : tcpInodes(ofPortIn: address)
         guard !inodes.isEmpty else { return nil }
         let targets = Set(inodes.map { "socket:[\($0)]" })
-        for process in entries(of: "/proc").compactMap({ Int32($0) }) {
+        // What was left open in this process when it was started is not what is in the way.
+        for process in entries(of: "/proc").compactMap({ Int32($0) }) where process != getpid() {
             let folder = "/proc/\(process)/fd"
             let holds = entries(of: folder).contains { descriptor in
                 link("\(folder)/\(descriptor)").map(targets.contains) ?? false

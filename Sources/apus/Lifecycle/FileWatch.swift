@@ -8,7 +8,8 @@ import Synchronization
 final class FileWatch: Sendable {
     /// A certificate and its key are replaced one after the other: both, before anybody looks.
     private static let quietMilliseconds: Int32 = 500
-    private static let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+    private static let mask = UInt32(
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 
     let paths: Set<String>
     private let descriptor: Int32

@@ -18,9 +18,9 @@ import Testing
 
     @Test func connectionsAreWhatDescriptorsReach() throws {
         let reached = try #require(limits()["connections"])
-        // 32 for the process, 4 for the shard: a socket and its copy, the ring, the eventfd.
-        #expect(reached.sum == 1000 - 36)
-        #expect(reached.terms.map(\.value) == [10_000, -9036])
+        // 32 for the process, 32 for admin connections, 4 for the shard: a socket and its copy, the ring, the eventfd.
+        #expect(reached.sum == 1000 - 68)
+        #expect(reached.terms.map(\.value) == [10_000, -9068])
         let configured = try #require(limits { $0.maxConnections = 900 }["connections"])
         #expect(configured.terms.map(\.value) == [900])
     }
@@ -31,7 +31,7 @@ import Testing
                 $0.shards = 4
                 $0.listeners.append(ListenerConfiguration(name: "b", address: "127.0.0.1:0"))
             }["descriptors"])
-        #expect(descriptors.terms.map(\.value) == [1000 - 4 * 6 - 32, 8, 8, 8, 32])
+        #expect(descriptors.terms.map(\.value) == [1000 - 4 * 6 - 64, 8, 8, 8, 64])
         #expect(descriptors.sum == 1000 && !descriptors.isBeyondHost)
     }
 
