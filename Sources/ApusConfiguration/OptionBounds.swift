@@ -56,7 +56,10 @@ extension OptionKind {
         let prefix = "http://"
         guard text.hasPrefix(prefix) else { return "\(shape), found \"\(text)\"" }
         let host = text.dropFirst(prefix.count).prefix { $0 != "/" }
-        return AddressText.problem(of: String(host), for: .connect)
+        if host.contains("@") { return "\(shape), without a name or token before the host" }
+        // Without a port it is OTLP's own, 4318.
+        let hasPort = host.hasPrefix("[") ? host.contains("]:") : host.contains(":")
+        return AddressText.problem(of: hasPort ? String(host) : "\(host):4318", for: .connect)
     }
 }
 

@@ -15,13 +15,15 @@ public final class Logs: Sendable {
     public let levels: LogLevels
     public let writer: LogWriter
     private let console: Int32
-    /// Where records go.
+    /// Where records go, and the level that was asked for last.
     private let places: Mutex<[LogOutput.Place]>
+    private let asked: Mutex<Logger.Level>
 
     private init(_ settings: LogSettings, _ writer: LogWriter, console: Int32) {
         levels = LogLevels(settings.level)
         self.writer = writer
         self.console = console
+        asked = Mutex(settings.level)
         places = Mutex(Logs.places(settings, console: console))
     }
 
@@ -45,8 +47,17 @@ public final class Logs: Sendable {
         return Logs(settings, writer, console: console)
     }
 
+    /// Whether these settings could be applied now; nothing changes.
+    public func tryOut(_ settings: LogSettings) throws(LogError) {
+        let problems = settings.problems()
+        guard problems.isEmpty else { throw .invalidSettings(problems) }
+        let known = places.withLock { $0 }
+        _ = try Logs.open(Logs.places(settings, console: console).filter { !known.contains($0) }, settings)
+    }
+
     /// Other settings from now on, for a reload: level, outputs, format, name and the limit of repeats; the queue stays
-    /// as long as it is. When it throws, nothing has changed.
+    /// as long as it is. A level that was set meanwhile holds unless another is asked for. When it throws, nothing has
+    /// changed.
     public func apply(_ settings: LogSettings) throws(LogError) {
         let problems = settings.problems()
         guard problems.isEmpty else { throw .invalidSettings(problems) }
@@ -58,7 +69,11 @@ public final class Logs: Sendable {
                 LogWriter.OutputChange(places: wanted, opened: opened))
             places = wanted
         }
-        levels.set(settings.level)
+        let isOther = asked.withLock { asked in
+            defer { asked = settings.level }
+            return asked != settings.level
+        }
+        if isOther { levels.set(settings.level) }
     }
 
     private static func places(_ settings: LogSettings, console: Int32) -> [LogOutput.Place] {

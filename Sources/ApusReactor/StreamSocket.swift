@@ -40,6 +40,14 @@ package func localAddress(of socket: Descriptor) -> SocketAddress? {
     unsafe SocketAddress(filledBy: { unsafe getsockname(socket.number, $0, &$1) })
 }
 
+/// Whether it is a UNIX socket. False also for what is no socket.
+package func isUnixSocket(_ socket: Descriptor) -> Bool {
+    var domain: Int32 = 0
+    var byteCount = socklen_t(MemoryLayout<Int32>.size)
+    let result = unsafe getsockopt(socket.number, SOL_SOCKET, SO_DOMAIN, &domain, &byteCount)
+    return result == 0 && domain == AF_UNIX
+}
+
 /// Nil for anything but a connected UNIX socket.
 package func peerCredentials(of socket: Descriptor) -> PeerCredentials? {
     var credentials = PeerCredentials(pid: 0, uid: 0, gid: 0)

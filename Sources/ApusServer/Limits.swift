@@ -153,7 +153,8 @@ package struct Limits: Sendable {
         firstByteTimeout = old.firstByteTimeout.replaced(by: new.firstByteTimeout, at: now)
         handshakeTimeout = old.handshakeTimeout.replaced(by: new.handshakeTimeout, at: now)
         stalledWriteTimeout = old.stalledWriteTimeout.replaced(by: new.stalledWriteTimeout, at: now)
-        slowPeerGrace = old.slowPeerGrace.replaced(by: new.slowPeerGrace, at: now)
+        slowPeerGrace = old.slowPeerGrace.replaced(
+            by: new.slowPeerGrace, at: now, isStricter: new.nanosecondsPerByte < old.nanosecondsPerByte)
         idleTimeout = new.idleTimeout.map { Timeout.replacing(old.idleTimeout, by: $0, at: now) }
         heartbeatInterval = new.heartbeatInterval.map { Timeout.replacing(old.heartbeatInterval, by: $0, at: now) }
     }

@@ -163,7 +163,10 @@ private final class ShardStart: Sendable {
             settings.shared.entries[Int(settings.index)].thread.store(threadNumber(), ordering: .relaxed)
             var shard = try Shard(io: ring, listeners: listeners, settings)
             failure.open(with: nil)
-            if go.wait() { shard.run() }
+            if go.wait() {
+                shard.run()
+                settings.shared.entries[Int(settings.index)].hasEnded.store(true, ordering: .releasing)
+            }
             // Before the ring goes: its number may soon name something else.
             settings.shared.entries[Int(settings.index)].ring.store(-1, ordering: .releasing)
         } catch {

@@ -11,7 +11,7 @@ package struct ShardListener: Sendable {
     package let listener: UInt8
     /// What it accepts goes to the shard with the fewest connections: not every shard has a socket of this listener, or
     /// not as many as others.
-    package let sharesOut: Bool
+    package internal(set) var sharesOut: Bool
     /// An accept is with the kernel.
     package var isAccepting = false
     /// It accepts no more while the server goes on; what it had accepted already is served.

@@ -25,7 +25,7 @@ extension Shard where IO: ~Copyable {
         let isLeaving = listeners[index].isLeaving || state.pointee.shared.areListenersHandedOn
         let stays = isLeaving || staysInDrain(index)
         if isStopping || (isEnding && !stays) { return refuse(descriptor, .draining) }
-        switch admitAddress(of: descriptor) {
+        switch admitAddress(of: descriptor, index) {
         // When the server ends, others may have ended already.
         case .success(let place): admit(descriptor, place, index, mayShareOut: !isEnding)
         case .failure(let refusal): refuse(descriptor, refusal.reason)

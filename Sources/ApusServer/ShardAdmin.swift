@@ -67,8 +67,8 @@ extension Shard where IO: ~Copyable {
 extension Shard where IO: ~Copyable {
     /// Operators watch a drain: their connections end with the last of the others.
     mutating func settleAdminDrain() {
-        guard state.pointee.isDraining, !isAdminEnded, isForced || state.pointee.shared.connectionCount == 0,
-            listeners.contains(where: { speaksAdmin($0) })
+        // Also without a listener that speaks admin: a connection may have been handed here.
+        guard state.pointee.isDraining, !isAdminEnded, isForced || state.pointee.shared.connectionCount == 0
         else { return }
         isAdminEnded = true
         stopAccepting()
@@ -88,7 +88,16 @@ extension Shard where IO: ~Copyable {
     /// Whether a listener goes on accepting while the server drains.
     func staysInDrain(_ index: Int) -> Bool { speaksAdmin(listeners[index]) && !isAdminEnded && !isStopping }
 
-    private func speaksAdmin(_ listener: ShardListener) -> Bool {
+    /// What stays through a drain takes its connections itself: no shard waits for being handed one.
+    mutating func stopSharingOut() {
+        for index in listeners.indices
+        where staysInDrain(index) && listeners[index].sharesOut && !listeners[index].isClosed {
+            listeners[index].sharesOut = false
+            state.pointee.shared.sharingAcceptors.subtract(1, ordering: .releasing)
+        }
+    }
+
+    func speaksAdmin(_ listener: ShardListener) -> Bool {
         state.pointee.sessions[Int(listener.listener)] == .admin
     }
 }

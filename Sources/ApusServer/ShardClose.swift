@@ -35,6 +35,8 @@ extension Shard where IO: ~Copyable {
         if connection.pointee.sending, !connection.pointee.cancellingSend { cancelSend(slot, connection) }
         guard !connection.pointee.isHeldByKernel || io.plants(.closeBeforeBitsClear) else { return }
         releaseBuffers(connection)
+        // While its descriptor can still say who the peer was.
+        state.pointee.noteClosed(connection)
         connection.pointee.closing = true
         io.close(connection.pointee.descriptor, token: token(.close, slot, connection))
     }
@@ -75,7 +77,6 @@ extension Shard where IO: ~Copyable {
         state.pointee.counters.count(connection.pointee.reason)
         state.pointee.counters.listeners[connection.pointee.listener].pointee.closed.add()
         let session = connection.pointee.session
-        state.pointee.noteClosed(connection)
         dropAsyncReplies(slot, connection)
         timers.cancel(slot)
         let listener = connection.pointee.listener

@@ -5,8 +5,9 @@ import ApusReactor
 
 extension Shard where IO: ~Copyable {
     /// A place for one more connection of this peer's address. A reason: it is refused.
-    mutating func admitAddress(of descriptor: Descriptor) -> Result<HostPlace, AddressRefusal> {
-        if state.pointee.addressPolicy.isOff { return .success(.none) }
+    mutating func admitAddress(of descriptor: Descriptor, _ index: Int) -> Result<HostPlace, AddressRefusal> {
+        // Admin connections have a limit of their own: whoever looks after a flooded server must get in.
+        if state.pointee.addressPolicy.isOff || speaksAdmin(listeners[index]) { return .success(.none) }
         // No host: a UNIX socket, or a peer that is gone already, as its first receive will say.
         guard let host = io.host(of: descriptor), !state.pointee.addressPolicy.trusts(host) else {
             return .success(.none)

@@ -157,6 +157,7 @@ extension Shard where IO: ~Copyable {
         if state.pointee.isDraining { return hurry(window) }
         state.pointee.isDraining = true
         stopAccepting()
+        stopSharingOut()
         pace.begin(peerCount: state.pointee.slab.count, over: min(window, timeout), at: state.pointee.now)
         state.pointee.leavingSlotCount = 0
         tellNext()
@@ -212,11 +213,10 @@ extension Shard where IO: ~Copyable {
         var forcedCount = 0
         forEachConnection { shard, slot, connection in
             guard connection.pointee.phase == .open || connection.pointee.phase == .finishing else { return }
-            // Admin connections wait for the others; cutting them off takes no service from anybody.
-            if connection.pointee.session != .admin {
-                forcedCount += 1
-                shard.state.pointee.shared.countForced()
-            }
+            // Admin connections wait for the others, and what they asked is still answered.
+            if connection.pointee.session == .admin { return shard.state.pointee.touch(slot) }
+            forcedCount += 1
+            shard.state.pointee.shared.countForced()
             // Replies that are still being made off the loop come too late.
             shard.dropAsyncReplies(slot, connection)
             connection.pointee.asyncAnswered = connection.pointee.asyncRequested

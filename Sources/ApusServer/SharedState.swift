@@ -12,6 +12,8 @@ package final class ShardEntry: Sendable {
     package let open = Atomic<Int>(0)
     /// The descriptor of its ring, for doorbells; set before any shard runs.
     package let ring = Atomic<Int32>(-1)
+    /// Its loop has ended, as loops do in a drain.
+    package let hasEnded = Atomic<Bool>(false)
     /// The kernel's number of its thread; 0 before it runs.
     package let thread = Atomic<Int32>(0)
 }

@@ -16,9 +16,10 @@ struct Timeout: BitwiseCopyable, Sendable {
     /// When `count` times its length has passed.
     func deadline(from start: Instant, count: UInt64) -> Instant { max(start, since) + length * count }
 
-    func replaced(by new: Timeout, at now: Instant) -> Timeout {
+    /// - Parameter isStricter: what is added to its length became less.
+    func replaced(by new: Timeout, at now: Instant, isStricter: Bool = false) -> Timeout {
         var new = new
-        new.since = new.length < length ? now : since
+        new.since = isStricter || new.length < length ? now : since
         return new
     }
 

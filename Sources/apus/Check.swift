@@ -47,7 +47,7 @@ struct Check: ParsableCommand {
         report.settings = configuration.shown
         do throws(ConfigurationError) {
             let server = try serverConfiguration(from: configuration)
-            let limits = LimitSums(server, Host.current)
+            let limits = LimitSums(server)
             report.limits = limits
             report.problems += limits.problems
             report.problems += CertificateCheck.problems(of: server, configuration, at: Certs.now)

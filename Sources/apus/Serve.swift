@@ -34,16 +34,16 @@ struct Serve: ParsableCommand {
         // Before any thread starts: they inherit what is blocked.
         Signals.block()
         let sources = arguments.sources(flags.overrides)
-        let prepared = try PreparedConfiguration(sources) {
-            try flags.security.refuseForeignFlags(for: $0.listeners)
-        }
+        let security = flags.security
+        let examine: @Sendable (Configuration) throws -> Void = { try security.refuseForeignFlags(for: $0.listeners) }
+        let prepared = try PreparedConfiguration(sources, examine: examine)
         prepared.warnings.forEach { Output.complain("apus: \($0)") }
         let logs = try Logs.start(LogSettings(LoggingSettings(from: prepared.configuration)))
         // Whatever ends it, what was logged is written.
         defer { logs.close() }
         logs.bootstrap()
         let service = Service(
-            ServedConfiguration(prepared, sources), logs, takingOverFrom: flags.lifecycle.upgradeFrom)
+            ServedConfiguration(prepared, sources, examine: examine), logs, takingOverFrom: flags.lifecycle.upgradeFrom)
         try report(try service.run(prepared) { try announce(prepared, $0) })
     }
 

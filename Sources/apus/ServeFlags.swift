@@ -144,7 +144,7 @@ struct OperationFlags: ParsableArguments {
 }
 
 enum LogLevelArgument: String, CaseIterable, ExpressibleByArgument {
-    case trace, debug, info, warn, error
+    case trace, debug, info, notice, warn, warning, error, critical
 }
 
 extension UnknownCommand: ExpressibleByArgument {}

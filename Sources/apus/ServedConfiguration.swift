@@ -27,22 +27,24 @@ struct PreparedConfiguration: Sendable {
 /// Shared by the signals and the control socket.
 final class ServedConfiguration: Sendable {
     private let sources: ConfigurationSources
+    /// What else may be wrong with a configuration.
+    private let examine: @Sendable (Configuration) throws -> Void
     private let current: Mutex<Configuration>
 
-    init(_ prepared: PreparedConfiguration, _ sources: ConfigurationSources) {
+    init(
+        _ prepared: PreparedConfiguration, _ sources: ConfigurationSources,
+        examine: @escaping @Sendable (Configuration) throws -> Void
+    ) {
         self.sources = sources
+        self.examine = examine
         current = Mutex(prepared.configuration)
     }
 
-    var hasFile: Bool { sources.file != nil }
     var configuration: Configuration { current.withLock { $0 } }
 
     /// Everything that a reload needs, and nothing is changed yet.
     /// - Throws: `ConfigurationError`; the old configuration stays.
-    func prepare() throws -> (next: PreparedConfiguration, report: ReloadReport) {
-        let next = try PreparedConfiguration(sources)
-        return (next, ReloadReport(from: configuration, to: next.configuration))
-    }
+    func prepare() throws -> PreparedConfiguration { try PreparedConfiguration(sources, examine: examine) }
 
     /// The server serves it now.
     func adopt(_ next: PreparedConfiguration) { current.withLock { $0 = next.configuration } }

@@ -20,10 +20,14 @@ final class Service: Sendable {
     /// Set once, when it has started.
     private let handle = Mutex<ServerHandle?>(nil)
     private let startUnixNanoseconds = UInt64(Date().timeIntervalSince1970 * 1e9)
+    /// Of the files with secrets when they were read last.
+    private let stamps: Mutex<FileStamps>
 
     init(_ served: ServedConfiguration, _ logs: Logs, takingOverFrom predecessor: String?) {
         self.served = served
         self.logs = logs
+        // Taking over may last; whoever replaces a file meanwhile is noticed.
+        stamps = Mutex(FileStamps(of: served.filesWithSecrets))
         let logger = logs.logger(Service.label)
         var settings = LifecycleSettings(from: served.configuration, takingOverFrom: predecessor)
         settings.log = { logger.notice("\($0)") }
@@ -41,8 +45,9 @@ final class Service: Sendable {
             begin(handle)
             return beServed(handle)
         }
-        watch.withLock { $0?.end() }
-        exporter.withLock { $0?.stop() }
+        endWatch()
+        // Not under the lock: the last export reads the exporter's own metrics.
+        takeExporter(nil)?.stop()
         return exit
     }
 
@@ -67,8 +72,12 @@ final class Service: Sendable {
     private func beServed(_ handle: ServerHandle) -> Served {
         let reload: @Sendable () -> ReloadAnswer = { [self] in self.reload(handle) }
         return Served(
-            server: handle, reload: served.hasFile ? reload : nil, reopenLogs: { [logs] in logs.reopen() },
-            onDraining: { handle.withdrawReadiness("draining") }, dump: { StateDump(of: handle).text },
+            server: handle, reload: reload, reopenLogs: { [logs] in logs.reopen() },
+            onDraining: { [self] in
+                handle.withdrawReadiness("draining")
+                endWatch()
+            },
+            dump: { [logs] in StateDump(of: handle).log(to: logs.logger(Service.label)) },
             isLive: { handle.health.isLive }, unreadiness: { handle.health.reasons })
     }
 }
@@ -104,28 +113,28 @@ extension Service {
 // MARK: Reload
 
 extension Service {
-    /// Everything that a reload changes, or nothing: logs are opened first, since that may fail, and go back to what
-    /// they were when the server refuses.
+    /// Everything that a reload changes, or nothing: whether logs can be opened is tried first, since that may fail,
+    /// and they change when the server has agreed.
     private func reload(_ handle: ServerHandle) -> ReloadAnswer {
-        let before = LogSettings(LoggingSettings(from: served.configuration))
         do {
-            let (next, _) = try served.prepare()
+            let stamps = FileStamps(of: served.filesWithSecrets)
+            let next = try served.prepare()
             let logging = LogSettings(LoggingSettings(from: next.configuration))
-            if logging != before { try logs.apply(logging) }
-            do {
-                return try take(next, handle)
-            } catch {
-                if logging != before { try logs.apply(before) }
-                throw error
-            }
+            let isLoggedOtherwise = logging != LogSettings(LoggingSettings(from: served.configuration))
+            if isLoggedOtherwise { try logs.tryOut(logging) }
+            let answer = try take(next, handle, stamps)
+            if isLoggedOtherwise { try logs.apply(logging) }
+            return answer
         } catch {
             // The server counts what it refused itself.
             if !(error is ServerError) { handle.countReload(isApplied: false) }
-            return .refused("the old configuration stays:\n\(error)")
+            return .refused("refused, the old configuration stays:\n\(error)")
         }
     }
 
-    private func take(_ next: PreparedConfiguration, _ handle: ServerHandle) throws -> ReloadAnswer {
+    private func take(
+        _ next: PreparedConfiguration, _ handle: ServerHandle, _ stamps: FileStamps
+    ) throws -> ReloadAnswer {
         var server = next.server
         server.keepPaths(of: lifecycle.inheritance)
         let outcome = try handle.reload(server)
@@ -137,8 +146,12 @@ extension Service {
         if ExportSettings(from: next.configuration) != exports {
             export(as: ExportSettings(from: next.configuration), from: handle)
         }
+        self.stamps.withLock { $0 = stamps.adding(served.filesWithSecrets) }
         watchFiles()
-        return .applied(report.text)
+        let warnings = next.warnings.map { "\($0)" }
+        let logger = logs.logger(Service.label)
+        warnings.forEach { logger.warning("\($0)") }
+        return .applied(([report.text] + warnings).joined(separator: "\n"))
     }
 }
 
@@ -159,12 +172,17 @@ extension ReloadReport {
 extension Service {
     private func export(as settings: ExportSettings?, from handle: ServerHandle) {
         let new = settings.flatMap { makeExporter($0, handle) }
-        let old = exporter.withLock { exporter in
+        // Its last export may wait for a collector that does not answer; a reload does not.
+        if let old = takeExporter(new) { Thread.detachNewThread { old.stop() } }
+        new?.start()
+    }
+
+    /// - Returns: the one before.
+    private func takeExporter(_ new: OTLPExporter?) -> OTLPExporter? {
+        exporter.withLock { exporter in
             defer { exporter = new }
             return exporter
         }
-        old?.stop()
-        new?.start()
     }
 
     private func makeExporter(_ settings: ExportSettings, _ handle: ServerHandle) -> OTLPExporter? {
@@ -175,7 +193,7 @@ extension Service {
             otlp.timeout = settings.timeout
             otlp.attributes = settings.attributes.map { MetricLabel($0.name, $0.value) }
             return OTLPExporter(
-                otlp, version: Version.number, instance: ProcessInfo.processInfo.hostName,
+                otlp, version: Version.number, instance: "\(ProcessInfo.processInfo.hostName):\(getpid())",
                 startUnixNanoseconds: startUnixNanoseconds, collect: { handle.metricFamilies },
                 complain: { logger.warning("\($0)") })
         } catch {
@@ -190,19 +208,27 @@ extension Service {
 extension Service {
     /// Certificates, keys and secrets are read again when they are replaced, as by a client of ACME.
     private func watchFiles() {
-        guard served.hasFile else { return }
-        let paths = served.configuration.listeners.flatMap(\.filesWithSecrets)
+        let paths = served.filesWithSecrets
         let logger = logs.logger(Service.label)
+        let known = stamps.withLock { $0 }
         watch.withLock { watch in
-            if watch?.paths == Set(paths) { return }
+            // A server that drains begins no handshakes worth new keys.
+            if watch?.paths == paths || lifecycle.phase == .draining { return }
             watch?.end()
             watch = paths.isEmpty ? nil : FileWatch(
-                Set(paths),
+                paths, known: known,
                 complain: { logger.warning("\($0)") },
                 changed: { [self] in
                     logger.notice("a certificate, key or secret has changed: reloading")
                     tell(lifecycle.reload(), logger)
                 })
+        }
+    }
+
+    private func endWatch() {
+        watch.withLock { watch in
+            watch?.end()
+            watch = nil
         }
     }
 
@@ -214,8 +240,12 @@ extension Service {
     }
 }
 
-extension Listener {
+extension ServedConfiguration {
     /// What a reload reads besides the configuration.
+    fileprivate var filesWithSecrets: Set<String> { Set(configuration.listeners.flatMap(\.filesWithSecrets)) }
+}
+
+extension Listener {
     fileprivate var filesWithSecrets: [String] {
         [
             self[TLSKeys.certificate], self[TLSKeys.key], self[TLSKeys.authority],

@@ -33,7 +33,7 @@ import Testing
         let check = try await Command.run("check", "--config", path, "--address", "unix:\(scratch.file("s"))")
         #expect((check.status, check.complaint) == (0, ""))
         #expect(check.lines.last == "\(path): ok")
-        #expect(check.text.contains("memory per event loop, at most:"))
+        #expect(check.text.contains("memory of a shard: at most "))
         #expect(!FileManager.default.fileExists(atPath: scratch.file("s")))
     }
 

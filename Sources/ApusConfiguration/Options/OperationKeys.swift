@@ -16,7 +16,7 @@ public enum AdminKeys {
         "The UNIX socket on which reload, drain and log-level are obeyed besides, or off.")
 
     public static let allowedHosts = Key.texts(
-        "admin.allowed_hosts", .hostName, .live,
+        "admin.allowed_hosts", .hostName, .restart,
         "Names, besides localhost and addresses, under which a listener on the loopback may be asked; others are "
             + "refused, because any page can have its own name resolve to this host.")
 
@@ -29,7 +29,7 @@ public enum AdminKeys {
         "Between two requests of a connection.")
 
     public static let stallLimit = Key.duration(
-        "admin.stall_limit", .seconds(5), in: .milliseconds(100) ... .seconds(86_400), .live,
+        "admin.stall_limit", .seconds(5), in: .milliseconds(100) ... .seconds(86_400), .restart,
         "An event loop that has not turned for so long counts as dead: /livez fails.")
 
     static let all: [OptionRow] = [
@@ -43,7 +43,8 @@ public enum LoggingKeys {
         "logging.app_name", .text(1...64), "apus", .live, "What records name as their source.")
 
     public static let level = Key.text(
-        "logging.log_level", .choice(["trace", "debug", "info", "warn", "error"]), "info", .live,
+        "logging.log_level",
+        .choice(["trace", "debug", "info", "notice", "warn", "warning", "error", "critical"]), "info", .live,
         traits: .init(flag: "--log-level"),
         "The least level that is written. apus log-level changes it while the server runs.")
 

@@ -58,7 +58,7 @@ package final class AdminDesk: Sendable {
 
     package func respond(to request: AdminRequest) async -> AdminResponse {
         let record = shared.vitals.directory.record(at: request.listener)
-        if let record, record.transport == .tcp, record.isLoopback, !hosts.allows(request.host) {
+        if !request.isLocal, record?.isLoopback ?? true, !hosts.allows(request.host) {
             return .text(.misdirectedRequest, "\(request.host ?? ""): no name of this server (admin allowed hosts)")
         }
         guard let resource = AdminResource(rawValue: request.path) else {
@@ -69,7 +69,7 @@ package final class AdminDesk: Sendable {
             response.allow = resource.allowed
             return response
         }
-        if resource.isCommand, record?.transport != .unix {
+        if resource.isCommand, !request.isLocal {
             return .text(.forbidden, "commands are taken over the control socket (an admin listener at unix:…) only")
         }
         return await respond(to: request, for: resource)

@@ -9,10 +9,12 @@ package struct AdminRequest: Sendable {
     package var host: String?
     /// The listener's place in the directory.
     package var listener: UInt8
+    /// Over a UNIX socket, whatever its listener is by now.
+    package var isLocal: Bool
     package var keepsAlive: Bool
     package var minorVersion: UInt8
 
-    package init(_ layout: HTTPRequestLayout, of bytes: RawSpan, listener: UInt8) {
+    package init(_ layout: HTTPRequestLayout, of bytes: RawSpan, listener: UInt8, isLocal: Bool) {
         method = layout.method
         let path = AdminRequest.text(bytes, layout.path)
         // An absolute target without a path means the root.
@@ -20,6 +22,7 @@ package struct AdminRequest: Sendable {
         query = layout.query.map { AdminRequest.text(bytes, $0) }
         host = layout.host.map { AdminRequest.text(bytes, $0) }
         self.listener = listener
+        self.isLocal = isLocal
         keepsAlive = layout.keepsAlive
         minorVersion = layout.minorVersion
     }

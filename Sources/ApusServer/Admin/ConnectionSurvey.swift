@@ -123,7 +123,8 @@ extension ShardState {
         var (bytes, queues) = (SurveyRanking(countMax: survey.countMax), SurveyRanking(countMax: survey.countMax))
         for slot in first..<max(first, next) where slab.isOccupied(slot) {
             let connection = slab[slot]
-            if connection.pointee.session == .admin { continue }
+            // The descriptor of one that closes may be another's by now.
+            if connection.pointee.session == .admin || connection.pointee.closing { continue }
             bytes.consider(slot, connection.pointee.receivedByteCount &+ connection.pointee.sentByteCount)
             queues.consider(slot, UInt64(connection.pointee.unsentByteCount))
         }

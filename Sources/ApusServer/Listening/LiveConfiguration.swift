@@ -36,7 +36,12 @@ extension LiveConfiguration {
     mutating func end() {
         guard !isEnding else { return }
         isEnding = true
-        if !isReleased { leave(table.entries) }
+        guard !isReleased else { return }
+        // Whoever drains a server watches it: those paths go when all shards have ended.
+        let staying = table.entries.filter { $0.configuration.session == .admin }
+        sharedFiles += staying.compactMap(\.file)
+        staying.forEach { $0.sockets.closeSockets() }
+        leave(table.entries.filter { $0.configuration.session != .admin })
     }
 
     /// Another process goes on with all of it.

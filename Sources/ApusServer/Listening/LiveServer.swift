@@ -73,6 +73,7 @@ extension ServerHandle {
             live.release()
             // A shutdown may come before shards have heard of this.
             shared.handOnListeners()
+            shared.vitals.directory.stopAccepting()
             inboxes.forEach { _ = $0.post(.releaseListeners) }
         }
     }

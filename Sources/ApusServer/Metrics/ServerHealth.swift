@@ -27,6 +27,7 @@ extension ServerHealth {
 
     private static func stalls(of shared: SharedState, _ limit: Nanoseconds, _ now: Instant) -> [String] {
         shared.entries.enumerated().compactMap { index, entry in
+            if entry.hasEnded.load(ordering: .acquiring) { return nil }
             // A loop that has not turned yet has been starting since the server did.
             let last = Instant(nanoseconds: max(entry.counters.lastTurn.value, shared.vitals.started.nanoseconds))
             let age = now - last

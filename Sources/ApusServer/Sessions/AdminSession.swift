@@ -45,6 +45,7 @@ package enum AdminSession {
         _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
     ) {
         let listener = connection.pointee.listener
+        let isLocal = isUnixSocket(connection.pointee.descriptor)
         connection.pointee.lastMessage = state.pointee.now
         state.pointee.counters.listeners[listener].pointee.messages.add()
         guard let desk = state.pointee.admin else { preconditionFailure("an admin listener without its desk") }
@@ -52,7 +53,7 @@ package enum AdminSession {
             shard: state.pointee.index, generation: connection.pointee.generation, slot: slot)
         let request = AsyncRequest(
             token: token, sequence: connection.pointee.asyncRequested, byteCount: 0, inbox: state.pointee.inbox)
-        request.start(desk, AdminRequest(layout, of: bytes, listener: listener))
+        request.start(desk, AdminRequest(layout, of: bytes, listener: listener, isLocal: isLocal))
         // Wraps, as the count of answers does.
         connection.pointee.asyncRequested &+= 1
     }

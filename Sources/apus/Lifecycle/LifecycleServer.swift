@@ -25,8 +25,8 @@ struct Served: Sendable {
     var reopenLogs: @Sendable () -> Void = {}
     /// Readiness fails from now on; accepting stops after the lead time.
     var onDraining: @Sendable () -> Void = {}
-    /// The state, in lines for the log; nil: the totals.
-    var dump: (@Sendable () -> String)?
+    /// Writes the state to the log; nil: the totals are written.
+    var dump: (@Sendable () -> Void)?
     /// Every loop ticked lately.
     var isLive: @Sendable () -> Bool = { true }
     /// Why it cannot serve yet, in words; empty when it can.

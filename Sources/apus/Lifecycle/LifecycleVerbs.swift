@@ -66,10 +66,9 @@ extension ServerLifecycle {
 
     private func dumpNow() {
         guard let served = served.withLock({ $0 }) else { return }
+        if let dump = served.dump { return dump() }
         let totals = served.server.totals
-        let text = served.dump?()
-            ?? "\(phase): \(totals.openConnections) connections, \(totals.messages) messages since the start"
-        text.split(whereSeparator: \.isNewline).forEach { log("state: \($0)") }
+        log("state: \(phase): \(totals.openConnections) connections, \(totals.messages) messages since the start")
     }
 
     /// What a signal asks for.

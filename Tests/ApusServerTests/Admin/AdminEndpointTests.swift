@@ -62,6 +62,22 @@ import Testing
         }
     }
 
+    /// The control socket has one acceptor; its connections are handed to all shards, which must let go of them too.
+    @Test func aDrainEndsConnectionsOfTheControlSocketOnEveryShard() async throws {
+        let folder = try TemporaryFolder()
+        try await withAdmin { server in
+            server.configuration.shards = 3
+            server.configuration.listeners.append(
+                ListenerConfiguration(name: "control", address: "unix:\(folder.file("c"))", session: .admin))
+        } _: { server in
+            let address = try #require(server.handle.boundAddresses.last)
+            let idle = try (0..<6).map { _ in try AdminPeer(to: address) }
+            for peer in idle { #expect(try peer.request("/livez")?.status == 200) }
+            server.handle.shutdown(timeout: .seconds(60))
+            #expect(server.handle.wait() == .drained)
+        }
+    }
+
     @Test func statusCountsWhatHappened() async throws {
         try await withAdmin { server in
             server.configuration.shards = 2

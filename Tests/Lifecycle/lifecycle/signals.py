@@ -57,7 +57,7 @@ def dump(rig):
     with rig.serve() as server, Caller(server.addresses()[0]) as caller:
         require(caller.echo(b"a"), "no reply")
         server.signal(signal.SIGQUIT)
-        server.await_text("apus: state: ")
+        server.await_text("state: connections")
         require(caller.echo(b"b"), "it ended")
 
 
