@@ -117,7 +117,8 @@ import Testing
                 + "1ms to 86400s, found a boolean",
             "apus.toml:11: server.log_level: no such key here: did you mean logging.log_level, in the section "
                 + "[logging]?",
-            "APUS_LOGGING_LOG_LEVEL: logging.log_level: one of \"trace\", \"debug\", \"info\", \"warn\", \"error\", "
+            "APUS_LOGGING_LOG_LEVEL: logging.log_level: one of \"trace\", \"debug\", \"info\", \"notice\", \"warn\", "
+                + "\"warning\", \"error\", \"critical\", "
                 + "found \"loud\"",
         ])
     }

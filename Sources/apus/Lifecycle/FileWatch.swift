@@ -73,7 +73,7 @@ final class FileWatch: Sendable {
         repeat {
             watchFolders()
             let now = FileStamps(of: paths)
-            if now != before { changed() }
+            if now != before, !isEnding { changed() }
             before = now
             // Nobody looks before nothing has come for a while.
             if awaitEvents(milliseconds: FileWatch.patienceMilliseconds) { awaitQuiet() }

@@ -98,7 +98,9 @@ import Testing
 
     @Test func aFolderThatIsNotThereIsComplainedOf() throws {
         let listener = Listener()
-        try watch([scratch.file("absent/key")], listener).end()
+        let watch = try watch([scratch.file("absent/key")], listener)
+        defer { watch.end() }
+        for _ in 0..<1000 where listener.complaints.withLock(\.isEmpty) { usleep(10_000) }
         #expect(listener.complaints.withLock { $0 }.first?.contains("absent is not watched") == true)
     }
 }
