@@ -57,6 +57,17 @@ def valgrind_command(profile):
     return ["env", f"LD_PRELOAD={wait}", "valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={profile}"]
 
 
+def readable(executable, folder):
+    """A copy without what debuggers read, which valgrind 3.19 does not understand where a C++ compiler of today wrote
+    it; the names of functions are still there."""
+    copy = pathlib.Path(folder, pathlib.Path(executable).name)
+    result = subprocess.run(
+        ["objcopy", "--strip-debug", str(executable), str(copy)], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise CallcountError(f"objcopy: {result.stderr.strip()}: run tools/prepare binutils")
+    return copy
+
+
 def _compile(command):
     compiled = subprocess.run(command, capture_output=True, text=True, check=False)
     if compiled.returncode != 0:

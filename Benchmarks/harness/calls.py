@@ -31,8 +31,10 @@ def per_packet(options, contender):
 def counted(options, contender, seconds):
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder, "callgrind.out")
+        executable, *arguments = contender.command
         server = dataclasses.replace(
-            contender, command=(*callcount.valgrind_command(profile), *contender.command),
+            contender,
+            command=(*callcount.valgrind_command(profile), str(callcount.readable(executable, folder)), *arguments),
             start_seconds_max=VALGRIND_SECONDS_MAX, stop_seconds_max=VALGRIND_SECONDS_MAX).start()
         try:
             load = ["--connections", str(CONNECTIONS), "--depth", str(DEPTH), "--size", str(SIZE)]

@@ -97,7 +97,7 @@ def _callgrind_stacks(apus, load):
 def _below_callgrind(apus, load, seconds, folder):
     """Runs the load against a server below callgrind; where its profile lies, and what the generator reports."""
     profile = pathlib.Path(folder, "callgrind.out")
-    with rig.serving(apus, callcount.valgrind_command(profile)) as server:
+    with rig.serving(callcount.readable(apus, folder), callcount.valgrind_command(profile)) as server:
         report = load.run(server, seconds)
     return profile, report
 
