@@ -97,6 +97,17 @@ import Testing
         #expect(try check.object()["ok"] as? Bool == false)
     }
 
+    /// The last export reads the exporter's own metrics: neither may wait for the other.
+    @Test func aCollectorThatIsNotThereKeepsNobodyFromEnding() async throws {
+        let metrics = "otlp_address = \"http://127.0.0.1:9\"\notlp_interval = \"1s\"\notlp_timeout = \"1s\"\n"
+        let path = try file("[metrics]\n" + metrics)
+        let serving = try await blocking {
+            try ServingCommand("--config", path, "--address", "unix:\(scratch.file("s"))")
+        }
+        let finished = try await blocking { serving.stop() }
+        #expect(finished.status == 0)
+    }
+
     @Test func placesThatCannotBeBound() async throws {
         try Data().write(to: URL(fileURLWithPath: scratch.file("file")))
         for (address, problem) in [
