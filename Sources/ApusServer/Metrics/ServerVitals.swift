@@ -43,8 +43,6 @@ package final class ServerVitals: Sendable {
     }
 
     func releaseAdmin() { admins.subtract(1, ordering: .relaxed) }
-
-    var adminCount: Int { admins.load(ordering: .relaxed) }
 }
 
 /// A listener as observers see it.

@@ -1,7 +1,6 @@
 // Where a running server is asked for its sockets, or to start its successor: a UNIX socket of its own, for this user
 // only, served by one thread with blocking calls. A ring never sees it.
 
-import ArgumentParser
 import Foundation
 import Glibc
 import Synchronization
@@ -24,20 +23,6 @@ enum UpgradeSocketPlace: Equatable, Sendable {
         case .none: nil
         }
     }
-}
-
-/// A path, `none`, or nothing said.
-struct UpgradeSocketArgument: ExpressibleByArgument, Sendable {
-    let place: UpgradeSocketPlace
-
-    init(_ place: UpgradeSocketPlace) { self.place = place }
-
-    init?(argument: String) {
-        guard !argument.isEmpty else { return nil }
-        place = argument == "none" ? .none : .path(argument)
-    }
-
-    var defaultValueDescription: String { UpgradeSocketPlace.standardPath }
 }
 
 final class UpgradeSocket: Sendable {
