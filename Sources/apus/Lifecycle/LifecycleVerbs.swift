@@ -77,7 +77,7 @@ extension ServerLifecycle {
         switch signal {
         case SIGHUP: work.async { self.logReload(self.reloadNow(), asked: name) }
         case SIGUSR1: logDrain(drain(.patient), .patient, asked: name)
-        case SIGUSR2: Thread.detachNewThread { self.say(self.upgrade(), asked: name) }
+        case SIGUSR2: Thread.detachNewThread { self.upgrade { self.say($0, asked: name) } }
         case SIGQUIT: dump()
         case SIGTERM, SIGINT:
             let answer = drain(.prompt)

@@ -177,7 +177,8 @@ private final class RecordingServer: LifecycleServer {
 
     @Test func processOneHasNoSuccessor() throws {
         let scene = try serving(processID: 1)
-        let outcome = scene.lifecycle.upgrade()
+        var outcome: UpgradeOutcome?
+        scene.lifecycle.upgrade { outcome = $0 }
         guard case .refused(let reason) = outcome else { return #expect(Bool(false)) }
         #expect(reason.contains("PID 1"))
         #expect(scene.server.all.isEmpty)

@@ -99,7 +99,7 @@ import Testing
     // MARK: The socket
 
     private func served(
-        at path: String, _ upgrade: @escaping @Sendable () -> UpgradeOutcome
+        at path: String, _ upgrade: @escaping @Sendable ((UpgradeOutcome) -> Void) -> Void
     ) throws -> UpgradeSocket {
         let socket = try UpgradeSocket(at: path)
         let services = UpgradeSocket.Services(
@@ -119,7 +119,7 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.file("upgrade.sock")
         try await blocking {
-            let socket = try served(at: path) { .done(successor: 5) }
+            let socket = try served(at: path) { answer in answer(.done(successor: 5)) }
             var status = stat()
             #expect(lstat(path, &status) == 0)
             #expect(status.st_mode & 0o777 == 0o600)

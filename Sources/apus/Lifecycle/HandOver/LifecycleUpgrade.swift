@@ -12,10 +12,12 @@ extension ServerLifecycle {
             upgradeSocket.withLock { $0 = socket }
             socket.serve(
                 UpgradeSocket.Services(
-                    handOver: { self.giveWay(to: $0) }, upgrade: {
-                        let outcome = self.upgrade()
-                        self.say(outcome)
-                        return outcome
+                    handOver: { self.giveWay(to: $0) },
+                    upgrade: { answer in
+                        self.upgrade { outcome in
+                            self.say(outcome)
+                            answer(outcome)
+                        }
                     }, log: { self.warn($0) }))
         } catch {
             warn("upgrade socket: \(error); upgrades of this process begin with SIGUSR2 only")
@@ -23,11 +25,13 @@ extension ServerLifecycle {
     }
 
     /// Start the program that is on disk now, hand it the sockets, and drain. Blocks until it is done or rolled back.
-    func upgrade() -> UpgradeOutcome {
-        if let reason = beginUpgrade() { return .refused(reason) }
+    /// - Parameter report: hears what became of it before the drain begins: when nobody is connected, the process ends
+    ///   at once.
+    func upgrade(_ report: (UpgradeOutcome) -> Void) {
+        if let reason = beginUpgrade() { return report(.refused(reason)) }
         let outcome = startSuccessor()
+        report(outcome)
         concludeUpgrade(outcome)
-        return outcome
     }
 
     private func startSuccessor() -> UpgradeOutcome {

@@ -34,7 +34,7 @@ final class UpgradeSocket: Sendable {
         /// Hand over to the process at the other end.
         let handOver: @Sendable (HandOverChannel) -> Void
         /// Start a successor.
-        let upgrade: @Sendable () -> UpgradeOutcome
+        let upgrade: @Sendable (_ answer: (UpgradeOutcome) -> Void) -> Void
         let log: @Sendable (String) -> Void
     }
 
@@ -110,9 +110,7 @@ final class UpgradeSocket: Sendable {
                 return try channel.send(.refused(reason: reason), by: Deadline(after: .seconds(1)))
             }
             if case .take = message { return services.handOver(channel) }
-            let outcome = services.upgrade()
-            let answer = HandOverMessage.outcome(succeeded: outcome.isDone, text: outcome.text)
-            try channel.send(answer, by: Deadline(after: .seconds(1)))
+            services.upgrade { channel.sendLast(.outcome(succeeded: $0.isDone, text: $0.text)) }
         } catch {
             services.log("upgrade socket: \(error)")
         }
