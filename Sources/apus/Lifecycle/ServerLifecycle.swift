@@ -141,9 +141,13 @@ final class ServerLifecycle: Sendable {
     }
 
     func end() {
-        state.withLock { $0.end() }
+        let hasHandedOver = state.withLock { state in
+            state.end()
+            return state.hasHandedOver
+        }
         upgradeSocket.withLock { $0?.close() }
-        if let path = settings.pidFilePath { PIDFile(path: path, processID: processID).removeIfOurs() }
+        // After a hand-over the successor writes it, at any moment from then on.
+        if !hasHandedOver, let path = settings.pidFilePath { PIDFile(path: path, processID: processID).removeIfOurs() }
     }
 
     // MARK: Telling the service manager

@@ -91,7 +91,7 @@ def main_process(rig):
             require(teller == successor, f"{teller} feeds the watchdog: {manager.told}")
             require(server.wait() == 0, server.written())
             require(not any("STOPPING" in text for _, text in manager.told), f"{manager.told}")
-            require(pid_path.read_text() == f"{successor}\n", pid_path.read_text())
+            eventually(lambda: pid_path.read_text() == f"{successor}\n", "the PID file does not name the successor")
 
 
 def by_verb(rig):
