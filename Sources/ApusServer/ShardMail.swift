@@ -87,7 +87,7 @@ extension SharedState {
             for target in entries.indices where target != source {
                 let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))
                 repeat {
-                    inbox.drain { _, _ in entries[source].counters.count(DropReason.pushForGoneConnection) }
+                    inbox.drain { _, _, _ in entries[source].counters.count(DropReason.pushForGoneConnection) }
                     inbox.drainControl { message in
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
@@ -108,7 +108,7 @@ extension Shard where IO: ~Copyable {
             // Reached through the state each time: a reference held in a variable would be retained every turn.
             let inbox = state.pointee.shared.mail.inbox(from: source, to: index)
             if inbox.isEmpty { continue }
-            inbox.drain { [state] destination, packet in
+            inbox.drain { [state] _, destination, packet in
                 state.pointee.deliver(packet, to: ConnectionToken(bits: destination))
             }
             inbox.drainControl { message in take(message) }

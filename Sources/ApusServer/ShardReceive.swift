@@ -128,6 +128,7 @@ extension Shard where IO: ~Copyable {
             case .message: MessageSession.answer(span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(span, of: slot, connection, in: state)
             case .admin: AdminSession.answer(span, of: slot, connection, in: state)
+            case .relay: SessionProgress(consumedByteCount: 0, stop: .finish(.malformedMessage))
             }
         case .handshake(let handshake):
             return HandshakeSession.answer(span, with: handshake, connection, in: state)

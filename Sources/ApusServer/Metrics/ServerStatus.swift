@@ -141,6 +141,7 @@ extension SessionKind {
         case .message: "packet"
         case .packet: "raw"
         case .admin: "admin"
+        case .relay: "relay"
         }
     }
 }

@@ -1,0 +1,53 @@
+// What listeners that speak `relay` are told. It knows nothing of files, flags or environment.
+
+import ApusWire
+
+/// One for all relay listeners of a server: their peers reach one another. The defaults protect and are those that
+/// NetBird's and openZro's clients expect (relay.md §4).
+public struct RelayConfiguration: Sendable {
+    /// What peers are told they are connected to, `rel://…` or `rels://…`: clients compare it byte by byte, so it must be
+    /// the same on every node and across restarts (relay.md §3.1). 1 to 8,190 bytes of UTF-8.
+    public var instanceURL: String
+    /// Shared with whoever mints the tokens: the current secret first, then those that are still honoured. UTF-8.
+    public var secrets: [String]
+    /// Accept every peer, whatever its token. For tests.
+    public var allowsAnyToken = false
+    /// Refuse tokens that expire later than so far from now; nil: any expiry.
+    public var tokenLifetimeMax: Duration?
+    /// How often a peer is asked whether it is there. Clients drop a relay that is silent for 35 s.
+    public var healthInterval: Duration = .seconds(25)
+    /// A peer that sends nothing at all for so long is closed, `dead_peer`.
+    public var livenessTimeout: Duration = .seconds(45)
+    /// Bytes of messages that may wait for one peer beyond its connection's buffers; then the oldest of whoever has most
+    /// waiting there is dropped.
+    public var backlogByteCountMax = 1 << 20
+    /// The same for all peers of one shard.
+    public var backlogBudgetPerShard = 64 << 20
+    /// A message that has waited longer is dropped when its turn comes.
+    public var messageAgeMax: Duration = .seconds(1)
+    /// Peers that one peer may be interested in at once.
+    public var subscriptionsPerPeerMax = 65_536
+    /// The same for all ids whose home is one shard.
+    public var subscriptionsPerShardMax = 1 << 20
+    /// Which web pages may connect. Native clients send no Origin.
+    public var origins = RelayOrigins.any
+    /// Proxies whose X-Real-IP and X-Forwarded-For are believed: addresses or CIDR blocks.
+    public var trustedProxies: [String] = []
+    /// A peer id that is taken over so often within `flapWindow` is told as flapping.
+    public var flapCount = 5
+    public var flapWindow: Duration = .seconds(60)
+
+    public init(instanceURL: String, secrets: [String]) {
+        self.instanceURL = instanceURL
+        self.secrets = secrets
+    }
+}
+
+/// Which Origin fields an upgrade may carry (RFC 6455 §10.2).
+public enum RelayOrigins: Equatable, Sendable {
+    case any
+    /// The host that the request names.
+    case sameHost
+    /// Exactly these, as browsers write them: `https://app.example.com`.
+    case list([String])
+}
