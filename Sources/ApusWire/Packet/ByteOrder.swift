@@ -111,4 +111,12 @@ extension OutputRawSpan {
             count &+= source.byteCount  // at most the capacity, as checked
         }
     }
+    /// There must be room for it.
+    @_lifetime(self: copy self)
+    mutating func append(text: StaticString) {
+        text.withUTF8Buffer { characters in
+            // They live as long as the program.
+            append(copying: unsafe characters.span.octets)
+        }
+    }
 }
