@@ -8,6 +8,13 @@ public struct HTTPField: Equatable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// A line break in a value would begin a field, or a message, that nobody meant.
+    func append(to head: inout String) {
+        precondition(!name.isEmpty && name.utf8.allSatisfy(HTTPByte.isToken), "a field's name is a token")
+        precondition(!value.utf8.contains(where: HTTPByte.isControl), "a field's value has no control bytes")
+        head += "\(name): \(value)\r\n"
+    }
 }
 
 public struct HTTPResponse: Equatable, Sendable {
@@ -31,23 +38,16 @@ public struct HTTPResponse: Equatable, Sendable {
         unixSeconds: UInt64, keepsAlive: Bool, minorVersion: UInt8 = 1, sendsBody: Bool = true
     ) -> [UInt8] {
         var head = "HTTP/1.1 \(status.rawValue) \(status.phrase)\r\n"
-        for field in fields { HTTPResponse.append(field, to: &head) }
-        HTTPResponse.append(HTTPField("Content-Length", "\(body.count)"), to: &head)
-        HTTPResponse.append(HTTPField("Date", HTTPDate.text(unixSeconds: unixSeconds)), to: &head)
+        for field in fields { field.append(to: &head) }
+        HTTPField("Content-Length", "\(body.count)").append(to: &head)
+        HTTPField("Date", HTTPDate.text(unixSeconds: unixSeconds)).append(to: &head)
         if !keepsAlive {
-            HTTPResponse.append(HTTPField("Connection", "close"), to: &head)
+            HTTPField("Connection", "close").append(to: &head)
         } else if minorVersion == 0 {
-            HTTPResponse.append(HTTPField("Connection", "keep-alive"), to: &head)
+            HTTPField("Connection", "keep-alive").append(to: &head)
         }
         head += "\r\n"
         return sendsBody ? Array(head.utf8) + body : Array(head.utf8)
-    }
-
-    /// A line break in a value would begin a field, or a response, that nobody meant.
-    private static func append(_ field: HTTPField, to head: inout String) {
-        precondition(!field.name.isEmpty && field.name.utf8.allSatisfy(HTTPByte.isToken), "a field's name is a token")
-        precondition(!field.value.utf8.contains(where: HTTPByte.isControl), "a field's value has no control bytes")
-        head += "\(field.name): \(field.value)\r\n"
     }
 }
 
