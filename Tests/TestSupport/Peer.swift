@@ -133,6 +133,9 @@ extension Peer {
         }
     }
 
+    /// Exactly so many bytes; nil when the server has finished before the first.
+    package func readExactly(_ count: Int) throws -> [UInt8]? { try readBytes(count, orNone: true) }
+
     /// Messages until the server finishes.
     package func readToEnd() throws -> [Message] {
         var messages: [Message] = []
