@@ -106,8 +106,13 @@ extension SharedState {
             for target in entries.indices where target != source {
                 let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))
                 repeat {
-                    inbox.drain { _, _, _ in entries[source].counters.count(DropReason.pushForGoneConnection) }
+                    inbox.drain { kind, _, _ in
+                        let isPush = RecordKind(rawValue: kind) == .push
+                        entries[source].counters.count(isPush ? DropReason.pushForGoneConnection : .peerGone)
+                    }
                     inbox.drainControl { message in
+                        // What is said of peers nobody needs any more.
+                        guard MailKind(rawValue: message.kind) == .connection else { return }
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
                         release(message.admission)

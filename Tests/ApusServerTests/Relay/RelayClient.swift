@@ -2,6 +2,7 @@
 
 import ApusSecurity
 import ApusWire
+import Glibc
 import TestSupport
 import Testing
 
@@ -159,3 +160,17 @@ func encoded(_ byteCountMax: Int, _ body: (inout OutputRawSpan) -> Void) -> [UIn
         count = output.finalize(for: room)
     }
 }
+
+extension RelayClient {
+    /// What comes within a moment; nil when nothing does.
+    func readSoon() throws -> Said? { peer.hasBytes(within: 50) ? try read() : nil }
+
+    /// A ping and its pong: what was sent before has been answered, and other shards have had time to hear of it.
+    func pingThrough() throws {
+        try send([42], as: .ping)
+        #expect(try read() == .pong([42]))
+        pause(milliseconds: 20)
+    }
+}
+
+func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
