@@ -74,6 +74,8 @@ public struct CIDRList: Equatable, Sendable {
 public struct CIDRError: Error, Equatable, CustomStringConvertible {
     public let text: String
 
+    public init(text: String) { self.text = text }
+
     public var description: String {
         "\"\(text)\" is no network: write 10.0.0.0/8 or 2001:db8::/32, without bits behind the prefix"
     }
