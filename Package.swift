@@ -64,7 +64,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "ApusOperations", dependencies: ["ApusReactor"], swiftSettings: settings),
-        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
+        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", "ApusWire", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
             dependencies: [
