@@ -61,8 +61,9 @@ struct RelayVectorTests {
 
     @Test func transportEncodes() {
         let payload = vectors.transportIn.payload.bytes
-        #expect(written { RelayEncoder.writeTransportHeader(b, into: &$0) } + payload == vectors.transportIn.message.bytes)
-        #expect(written { RelayEncoder.writeTransportHeader(a, into: &$0) } + payload == vectors.transportOut.message.bytes)
+        for (peer, message) in [(b, vectors.transportIn.message), (a, vectors.transportOut.message)] {
+            #expect(written { RelayEncoder.writeTransportHeader(peer, into: &$0) } + payload == message.bytes)
+        }
     }
 
     @Test func overwritingTheIDRelaysTheMessage() {
