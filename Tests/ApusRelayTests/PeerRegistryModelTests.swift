@@ -66,7 +66,9 @@ private struct Model {
 
     /// It was told; false: nobody waited for it.
     mutating func take(_ news: PeerNews) -> Bool {
-        guard let index = interest(news.id, news.subscriber), interests[index].news == news.isOnline else { return false }
+        guard let index = interest(news.id, news.subscriber), interests[index].news == news.isOnline else {
+            return false
+        }
         interests[index].news = nil
         return true
     }

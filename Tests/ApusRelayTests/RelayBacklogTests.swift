@@ -247,45 +247,64 @@ struct RelayBacklogTests {
     @Test(arguments: [32 << 10, 200 << 10, 8 << 20])
     func nothingIsLostUncounted(byteBudget: Int) {
         var generator = SeededGenerator.announced()
-        let slotCount = 12
-        var backlog = makeBacklog(slotCount: slotCount) {
+        var backlog = makeBacklog(slotCount: Tally.slotCount) {
             $0.byteBudget = byteBudget
             $0.bytesPerDestinationMax = 60_000
             $0.ageNanosecondsMax = Self.second / 4
         }
-        var (drops, appended, popped, discarded) = (BacklogDrops(), 0, 0, 0)
-        /// By destination and sender: the last number that came out.
-        var last = [[Int]](repeating: [Int](repeating: -1, count: 3), count: slotCount)
-        var (now, number) = (0 as UInt64, 0)
+        var tally = Tally()
         for step in 0..<15_000 {
-            now += UInt64(generator.below(2_000_000))
             // Connections are full for a while, and then they are not.
-            let takes = step / 500 % 2 == 0 ? 1 : 10
-            let (slot, sender) = (UInt32(generator.below(slotCount)), UInt64(generator.below(3)))
-            switch generator.below(20) {
-            case 0 where generator.once(in: 20): discarded += backlog.discard(slot)
-            case 1...takes:
-                for _ in 0..<generator.below(12) {
-                    guard let next = pop(&backlog, slot, at: now, &drops) else { break }
-                    let (from, sent) = (UInt64(next[0]), Int(next[1]) | Int(next[2]) << 8)
-                    #expect(next == message(from, sent, byteCount: next.count), "step \(step)")
-                    #expect(sent > last[Int(slot)][Int(from)], "step \(step): order")
-                    last[Int(slot)][Int(from)] = sent
-                    popped += 1
-                }
-            default:
-                let byteCount = generator.once(in: 3) ? 3 + generator.below(8818) : 3 + generator.below(200)
-                let bytes = message(sender, number, byteCount: byteCount)
-                backlog.append(bytes.span.bytes, to: slot, from: sender, at: now, drops: &drops)
-                (number, appended) = (number + 1, appended + 1)
-            }
+            change(&backlog, &tally, &generator, takes: step / 500 % 2 == 0 ? 1 : 10)
             #expect(backlog.byteCountInUse <= byteBudget, "step \(step)")
         }
-        let waiting = (0..<UInt32(slotCount)).reduce(0) { $0 + backlog.messageCount(for: $1) }
-        #expect(appended == popped + discarded + waiting + drops.full + drops.aged + drops.budget)
-        for slot in 0..<UInt32(slotCount) { discarded += backlog.discard(slot) }
+        let waiting = (0..<UInt32(Tally.slotCount)).reduce(0) { $0 + backlog.messageCount(for: $1) }
+        #expect(tally.appended == tally.popped + tally.discarded + waiting + tally.dropped)
+        for slot in 0..<UInt32(Tally.slotCount) { _ = backlog.discard(slot) }
         #expect((backlog.byteCountInUse, backlog.destinationCount) == (0, 0))
-        #expect(drops.aged + drops.full + drops.budget > 1000, "too little has happened")
-        print("nothingIsLostUncounted: \(appended) in, \(popped) out, \(drops), \(discarded) discarded")
+        #expect(tally.dropped > 1000, "too little has happened")
+        print("nothingIsLostUncounted: \(tally.appended) in, \(tally.popped) out, \(tally.drops)")
+    }
+
+    private struct Tally {
+        static let slotCount = 12
+        static let senderCount = 3
+
+        var now: UInt64 = 0
+        var (appended, popped, discarded) = (0, 0, 0)
+        var drops = BacklogDrops()
+        /// By destination and sender: the last number that came out.
+        var last = [[Int]](repeating: [Int](repeating: -1, count: senderCount), count: slotCount)
+
+        var dropped: Int { drops.full + drops.aged + drops.budget }
+    }
+
+    /// - Parameter takes: how often, of 20 times, something is taken out.
+    private func change(
+        _ backlog: inout RelayBacklog, _ tally: inout Tally, _ generator: inout SeededGenerator, takes: Int
+    ) {
+        tally.now += UInt64(generator.below(2_000_000))
+        let slot = UInt32(generator.below(Tally.slotCount))
+        switch generator.below(20) {
+        case 0 where generator.once(in: 20): tally.discarded += backlog.discard(slot)
+        case 1...takes: takeOut(&backlog, slot, &tally, count: generator.below(12))
+        default:
+            let sender = UInt64(generator.below(Tally.senderCount))
+            let byteCount = generator.once(in: 3) ? 3 + generator.below(8818) : 3 + generator.below(200)
+            let bytes = message(sender, tally.appended, byteCount: byteCount)
+            backlog.append(bytes.span.bytes, to: slot, from: sender, at: tally.now, drops: &tally.drops)
+            tally.appended += 1
+        }
+    }
+
+    private func takeOut(_ backlog: inout RelayBacklog, _ slot: UInt32, _ tally: inout Tally, count: Int) {
+        for _ in 0..<count {
+            guard let next = pop(&backlog, slot, at: tally.now, &tally.drops) else { return }
+            let (sender, number) = (Int(next[0]), Int(next[1]) | Int(next[2]) << 8)
+            #expect(next == message(UInt64(sender), number, byteCount: next.count))
+            #expect(number > tally.last[Int(slot)][sender])
+            tally.last[Int(slot)][sender] = number
+            tally.popped += 1
+        }
     }
 }
