@@ -106,6 +106,7 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .testTarget(name: "ApusRelayTests", dependencies: ["ApusRelay", "ApusWire"], swiftSettings: settings),
         .testTarget(
             name: "ApusCompressionTests",
             dependencies: ["ApusCompression", "TestSupport"],
