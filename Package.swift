@@ -142,8 +142,8 @@ let package = Package(
         .testTarget(
             name: "apusTests",
             dependencies: [
-                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity", "ApusServer",
-                "ConfigurationSamples", "TestSupport", logging,
+                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity",
+                "ApusServer", "ApusWire", "ConfigurationSamples", "TestSupport", logging,
             ],
             swiftSettings: settings),
     ],
