@@ -177,6 +177,16 @@ struct PeerRegistryTests {
         #expect(news(&registry) == [online(8, peer(0))])
     }
 
+    @Test func aSubscriberMayEndBitByBit() {
+        var registry = makeRegistry()
+        for number in 0..<5 { _ = registry.subscribe(peer(number), by: 7) }
+        #expect(registry.removeSubscriber(7, interestsAtMost: 2) == false)
+        #expect(registry.interestCount == 3)
+        #expect(registry.removeSubscriber(7, interestsAtMost: 3) == true)
+        #expect(registry.removeSubscriber(7, interestsAtMost: 3) == true)
+        #expect(registry.interestCount == 0)
+    }
+
     @Test func newsGoToTheSubscribersShard() {
         var registry = makeRegistry()
         let subscribers = [token(1), token(1, shard: 3), token(2, shard: 3), token(1, shard: 255)]
