@@ -24,6 +24,14 @@ public struct PeerID: Hashable, BitwiseCopyable, Sendable {
         self.tail = tail
     }
 
+    // Written out, since what the compiler would write is not inlined into other modules.
+    @inlinable
+    public static func == (left: PeerID, right: PeerID) -> Bool {
+        let front = (left.word0 ^ right.word0) | (left.word1 ^ right.word1)
+        let back = (left.word2 ^ right.word2) | (left.word3 ^ right.word3)
+        return front | back | UInt64(left.tail ^ right.tail) == 0
+    }
+
     /// The 36 bytes that start at `offset`; they must be there.
     @inlinable
     public init(_ bytes: RawSpan, at offset: Int) {
