@@ -8,6 +8,7 @@ import Synchronization
 /// The paths there are.
 private enum AdminResource: String, CaseIterable {
     case page = "/"
+    case health = "/health"
     case live = "/livez"
     case ready = "/readyz"
     case metrics = "/metrics"
@@ -19,8 +20,16 @@ private enum AdminResource: String, CaseIterable {
     /// It changes the server.
     var isCommand: Bool {
         switch self {
-        case .page, .live, .ready, .metrics, .status: false
+        case .page, .health, .live, .ready, .metrics, .status: false
         case .reload, .drain, .logLevel: true
+        }
+    }
+
+    func isWithin(_ scope: AdminScope) -> Bool {
+        switch self {
+        case .page, .status, .reload, .drain, .logLevel: scope == .all
+        case .metrics: scope != .health
+        case .health, .live, .ready: scope != .metrics
         }
     }
 
@@ -61,8 +70,9 @@ package final class AdminDesk: Sendable {
         if !request.isLocal, record?.isLoopback ?? true, !hosts.allows(request.host) {
             return .text(.misdirectedRequest, "\(request.host ?? ""): no name of this server (admin allowed hosts)")
         }
-        guard let resource = AdminResource(rawValue: request.path) else {
-            return .text(.notFound, "there is: " + AdminResource.allCases.map(\.rawValue).joined(separator: " "))
+        let there = AdminResource.allCases.filter { $0.isWithin(record?.adminPaths ?? .all) }
+        guard let resource = AdminResource(rawValue: request.path), there.contains(resource) else {
+            return .text(.notFound, "there is: " + there.map(\.rawValue).joined(separator: " "))
         }
         guard resource.allows(request.method) else {
             var response = AdminResponse.text(.methodNotAllowed, "\(resource.rawValue) takes \(resource.allowed)")
@@ -78,6 +88,7 @@ package final class AdminDesk: Sendable {
     private func respond(to request: AdminRequest, for resource: AdminResource) async -> AdminResponse {
         switch resource {
         case .page: AdminPage.response
+        case .health: AdminHealth(shared, stallLimit: settings.stallLimit).response
         case .live: health(\.stalls, "live")
         case .ready: health(\.reasons, "ready")
         case .metrics: metrics()

@@ -8,6 +8,8 @@ package struct SurveyedConnection: Equatable, Sendable {
     package var listener: UInt8
     /// `HOST:PORT`, or `unix:`.
     package var peer: String
+    /// Who it is to a relay, `sha-…`; nil: nobody yet, or not there.
+    package var relayPeer: String?
     package var ageNanoseconds: Nanoseconds
     package var bytesReceived: UInt64
     package var bytesSent: UInt64

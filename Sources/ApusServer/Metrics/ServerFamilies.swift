@@ -7,6 +7,7 @@ extension ServerReport {
     /// Every name, also of what is zero: a series that begins with its first event shows no rate for it.
     package var families: [MetricFamily] {
         serverFamilies + connectionFamilies + trafficFamilies + securityFamilies + loopFamilies + processFamilies
+            + (relay?.families ?? [])
     }
 
     private var serverFamilies: [MetricFamily] {

@@ -19,6 +19,7 @@ extension ServerReport {
             writeTotals(to: &json)
             writeReasons(to: &json)
             write(serviceTimes, to: &json)
+            relay?.write(to: &json)
             if let top { write(top, to: &json) }
         }
         return json.text
@@ -126,6 +127,7 @@ extension ServerReport {
         json.object { json in
             json.value("listener", listener?.record.name ?? "")
             json.value("peer", connection.peer)
+            if let id = connection.relayPeer { json.value("peer_id", id) }
             json.value("age_seconds", Double(connection.ageNanoseconds) / 1e9)
             json.value("received_bytes", connection.bytesReceived)
             json.value("sent_bytes", connection.bytesSent)
