@@ -46,10 +46,11 @@ let package = Package(
         .target(name: "ApusReactor", dependencies: ["CURing"], swiftSettings: strict),
         .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: strict),
         .target(name: "ApusCompression", dependencies: ["CCompression", "ApusWire"], swiftSettings: strict),
+        .target(name: "ApusRelay", dependencies: ["ApusWire"], swiftSettings: strict),
         .target(name: "ApusLogging", dependencies: [logging], swiftSettings: settings),
         .target(
             name: "ApusServer",
-            dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusWire"],
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusCompression", "ApusRelay", "ApusWire"],
             swiftSettings: settings
         ),
         .target(
@@ -63,7 +64,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "ApusOperations", dependencies: ["ApusReactor"], swiftSettings: settings),
-        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", toml], swiftSettings: settings),
+        .target(name: "ApusConfiguration", dependencies: ["ApusSecurity", "ApusWire", toml], swiftSettings: settings),
         .executableTarget(
             name: "apus",
             dependencies: [

@@ -70,6 +70,7 @@ extension Shard where IO: ~Copyable {
             return refuse(descriptor, reason)
         }
         state.pointee.slab.occupy(place.slot, with: connection)
+        if admission.session == .relay { state.pointee.relayShard.pointee.begin(place.slot) }
         state.pointee.counters.accepted.add()
         state.pointee.counters.listeners[admission.listener].pointee.accepted.add()
         state.pointee.note(.opened, of: state.pointee.slab[place.slot])

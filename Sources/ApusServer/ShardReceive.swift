@@ -55,7 +55,7 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         if connection.pointee.isPaused { return keep(UnsafeRawBufferPointer(bytes), connection, slot) }
-        if connection.pointee.session == .admin {
+        if speaksHTTP(slot, connection) {
             return receiveRequests(UnsafeRawBufferPointer(bytes), slot, connection)
         }
         let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
@@ -128,7 +128,7 @@ extension Shard where IO: ~Copyable {
             case .message: MessageSession.answer(span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(span, of: slot, connection, in: state)
             case .admin: AdminSession.answer(span, of: slot, connection, in: state)
-            case .relay: SessionProgress(consumedByteCount: 0, stop: .finish(.malformedMessage))
+            case .relay: RelaySession.answer(span, of: slot, connection, in: state)
             }
         case .handshake(let handshake):
             return HandshakeSession.answer(span, with: handshake, connection, in: state)

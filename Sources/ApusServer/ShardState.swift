@@ -21,6 +21,8 @@ package struct ShardSettings: Sendable {
     package var inbox: Inbox<ShardEvent>
     /// Answers admin requests; needed where a listener speaks them.
     package var admin: AdminDesk?
+    /// Needed where a listener speaks `relay`.
+    package var relay: RelaySettings?
 
     package init(
         _ configuration: ServerConfiguration, _ dispatcher: Dispatcher, index: UInt8, shared: SharedState,
@@ -38,6 +40,7 @@ package struct ShardSettings: Sendable {
         addressPolicy = AddressPolicy(configuration.addressLimits)
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
+        relay = configuration.relay.map { RelaySettings($0) }
     }
 }
 
@@ -52,6 +55,8 @@ package struct ShardState: ~Copyable {
     package var slab: Slab
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
+    /// Nil until a listener may speak `relay`; then for good.
+    private(set) var relay: UnsafeMutablePointer<RelayShard>?
     let routes: Routes
     private(set) var unknownCommand: UnknownCommand
     /// Looked at when a connection is accepted.
@@ -86,6 +91,8 @@ package struct ShardState: ~Copyable {
     private var asyncByteCount = 0
     /// A connection waits because of these, not of its own.
     var isAsyncStarved = false
+    /// A relay's peer waits for room in a lane to another shard.
+    var isLaneStarved = false
     /// What may still be noted down in this second.
     var eventBudget = EventBudget()
     /// Shards to which something was posted in this turn and that sleep.
@@ -119,9 +126,14 @@ package struct ShardState: ~Copyable {
         for (index, session) in settings.sessions.enumerated() { sessions[index] = session }
         touched = .allocate(capacity: settings.limits.connections)
         self.now = now
+        if let relay = settings.relay { beginRelay(relay) }
     }
 
     deinit {
+        if let relay {
+            relay.deinitialize(count: 1)
+            relay.deallocate()
+        }
         touched.deallocate()
         guards.deinitialize(count: Limits.listenersMax)
         guards.deallocate()
@@ -138,6 +150,29 @@ package struct ShardState: ~Copyable {
     }
 }
 
+// MARK: The relay
+
+extension ShardState {
+    /// There is one, or no listener speaks `relay`.
+    @inline(__always)
+    var relayShard: UnsafeMutablePointer<RelayShard> {
+        guard let relay else { preconditionFailure("a relay's connection without a relay") }
+        return relay
+    }
+
+    private mutating func beginRelay(_ settings: RelaySettings) {
+        let relay = UnsafeMutablePointer<RelayShard>.allocate(capacity: 1)
+        relay.initialize(
+            to: RelayShard(
+                settings, slotCount: slab.capacity, peersMax: shared.peersMax, seed: shared.relaySeed))
+        self.relay = relay
+    }
+
+    fileprivate mutating func takeRelay(_ settings: RelaySettings) {
+        if let relay { relay.pointee.settings = settings } else { beginRelay(settings) }
+    }
+}
+
 // MARK: Reload
 
 extension ShardState {
@@ -148,6 +183,7 @@ extension ShardState {
         unknownCommand = reload.unknownCommand
         addressPolicy = reload.addressPolicy
         replay = reload.replay
+        if let settings = reload.relay { takeRelay(settings) }
         for change in reload.changes {
             let slot = Int(change.slot)
             // No connection refers to the one before any more.

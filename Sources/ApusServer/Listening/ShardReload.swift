@@ -19,6 +19,7 @@ package final class ShardReload: Sendable {
     let unknownCommand: UnknownCommand
     let addressPolicy: AddressPolicy
     let replay: ReplayTable
+    let relay: RelaySettings?
     let changes: [Change]
     /// Listeners whose present sockets are left.
     let leaving: ListenerSet
@@ -32,6 +33,7 @@ package final class ShardReload: Sendable {
         unknownCommand = configuration.unknownCommand
         addressPolicy = AddressPolicy(configuration.addressLimits)
         self.replay = replay
+        relay = configuration.relay.map { RelaySettings($0) }
         self.changes = changes
         self.leaving = leaving
     }

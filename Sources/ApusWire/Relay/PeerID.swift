@@ -18,10 +18,19 @@ public struct PeerID: Hashable, BitwiseCopyable, Sendable {
     /// The 36 bytes as little-endian numbers, in their order: for hashing.
     @inlinable public var words: (UInt64, UInt64, UInt64, UInt64, UInt32) { (word0, word1, word2, word3, tail) }
 
+    /// From what `words` gave.
     @inlinable
-    init(words: (UInt64, UInt64, UInt64, UInt64), tail: UInt32) {
+    public init(words: (UInt64, UInt64, UInt64, UInt64), tail: UInt32) {
         (word0, word1, word2, word3) = words
         self.tail = tail
+    }
+
+    // Written out, since what the compiler would write is not inlined into other modules.
+    @inlinable
+    public static func == (left: PeerID, right: PeerID) -> Bool {
+        let front = (left.word0 ^ right.word0) | (left.word1 ^ right.word1)
+        let back = (left.word2 ^ right.word2) | (left.word3 ^ right.word3)
+        return front | back | UInt64(left.tail ^ right.tail) == 0
     }
 
     /// The 36 bytes that start at `offset`; they must be there.
