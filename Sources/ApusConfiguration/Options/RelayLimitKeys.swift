@@ -2,7 +2,7 @@
 
 public enum RelayLimitKeys {
     public static let backlogPerPeer = Key.byteCount(
-        "relay.backlog_per_peer", 1 << 20, in: (64 << 10)...(1 << 30), .live,
+        "relay.backlog_per_peer", 1 << 20, in: (64 << 10)...(1 << 30), .restart,
         "Bytes of messages that may wait for one peer beyond its connection's buffers; then the oldest of whoever has "
             + "most waiting there is dropped.")
 
@@ -34,7 +34,7 @@ public enum RelayLimitKeys {
 
     public static let flapCount = Key.integer(
         "relay.flap_count", 5, in: 2...1000, .restart,
-        "A peer's place that is taken over so often within flap_window is told in the log: two hosts have the same key.")
+        "A peer's place that is taken over so often within flap_window is told in the log: two hosts have one key.")
 
     public static let flapWindow = Key.duration(
         "relay.flap_window", .seconds(60), in: .seconds(1) ... .seconds(3600), .restart,

@@ -115,18 +115,27 @@ extension AdminDesk {
     }
 
     private func status(_ request: AdminRequest) async -> AdminResponse {
+        if let asked = request.parameter("peers") { return await peers(asked) }
         guard let asked = request.parameter("connections") else {
             return .json(.ok, ServerReport(shared, settings).statusJSON())
         }
         guard let countMax = Int(asked), 1...ConnectionSurvey.countLimit ~= countMax else {
             return .text(.badRequest, "connections: 1 to \(ConnectionSurvey.countLimit)")
         }
-        let top = await survey(countMax: countMax)
+        let top = await survey(.busiest, countMax: countMax)
         return .json(.ok, ServerReport(shared, settings).statusJSON(top: top))
     }
 
-    private func survey(countMax: Int) async -> SurveyResult {
-        let survey = ConnectionSurvey(countMax: countMax, shardCount: inboxes.count)
+    private func peers(_ asked: String) async -> AdminResponse {
+        guard let countMax = Int(asked), 1...ConnectionSurvey.peerCountLimit ~= countMax else {
+            return .text(.badRequest, "peers: 1 to \(ConnectionSurvey.peerCountLimit)")
+        }
+        let peers = await survey(.relayPeers, countMax: countMax).relayPeers
+        return .json(.ok, ServerReport(shared, settings).statusJSON(peers: peers))
+    }
+
+    private func survey(_ question: ConnectionSurvey.Question, countMax: Int) async -> SurveyResult {
+        let survey = ConnectionSurvey(question, countMax: countMax, shardCount: inboxes.count)
         for inbox in inboxes where !inbox.post(.survey(survey, from: 0)) { survey.shardDone() }
         let patience = Task {
             do { try await Task.sleep(for: AdminDesk.surveyPatience) } catch { return }

@@ -3,8 +3,10 @@
 import ApusWire
 
 extension ServerReport {
-    /// - Parameter top: connections to list; nil: none were asked for.
-    package func statusJSON(top: SurveyResult? = nil) -> String {
+    /// - Parameters:
+    ///   - top: connections to list; nil: none were asked for.
+    ///   - peers: of the relay, the same.
+    package func statusJSON(top: SurveyResult? = nil, peers: [SurveyedConnection]? = nil) -> String {
         var json = JSONText()
         json.object { json in
             writeServer(to: &json)
@@ -19,8 +21,9 @@ extension ServerReport {
             writeTotals(to: &json)
             writeReasons(to: &json)
             write(serviceTimes, to: &json)
-            relay?.write(to: &json)
+            if isRelay { totals.relay.write(to: &json) }
             if let top { write(top, to: &json) }
+            if let peers { json.array("peers") { json in peers.forEach { write($0, to: &json) } } }
         }
         return json.text
     }
