@@ -91,7 +91,7 @@ extension ReloadReport.Entry {
 
 extension OptionRow {
     /// Of the sections whose keys the server knows by name.
-    fileprivate var isServers: Bool { section == .server || section == .transport }
+    fileprivate var isServers: Bool { section == .server || section == .transport || section == .relay }
 }
 
 extension ReloadClass {

@@ -20,6 +20,8 @@ public struct ListenerConfiguration: Sendable {
     public var keepsPath = false
     /// Every connection begins with a PROXY protocol header, version 1 or 2, that says who its peer is.
     public var proxyProtocol = false
+    /// What a listener that speaks `admin` answers.
+    public var adminPaths = AdminScope.all
     /// What the kernel queues for sending on one TCP connection, in bytes (SO_SNDBUF); nil: it decides, within
     /// net.ipv4.tcp_wmem.
     public var sendBufferByteCount: Int?

@@ -65,7 +65,11 @@ extension Shard where IO: ~Copyable {
 
     /// Ask a peer whether it is there. One that has much to take is not asked: it shows by taking it.
     mutating func probe(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        state.pointee.relayShard.pointee.peer(slot).pointee.lastProbed = state.pointee.now
+        let peer = state.pointee.relayShard.pointee.peer(slot)
+        peer.pointee.lastProbed = state.pointee.now
+        if peer.pointee.rest(after: RelayPeer.activityLength, at: state.pointee.now) {
+            state.pointee.counters.relay.countResting()
+        }
         guard state.pointee.mayAddControl(connection) else { return }
         let isAsked = state.pointee.appendFrame(payloadByteCount: RelayFormat.headerByteCount, to: connection) {
             RelayEncoder.writeHealthCheck(into: &$0)

@@ -243,7 +243,9 @@ extension Service {
 
 extension ServedConfiguration {
     /// What a reload reads besides the configuration.
-    fileprivate var filesWithSecrets: Set<String> { Set(configuration.listeners.flatMap(\.filesWithSecrets)) }
+    fileprivate var filesWithSecrets: Set<String> {
+        Set(configuration.listeners.flatMap(\.filesWithSecrets) + configuration.relaySecretFiles.map(\.path))
+    }
 }
 
 extension Listener {

@@ -26,7 +26,12 @@ package final class RelayCounters: Sendable {
     /// What another shard did not hear, because it had not turned for long.
     package let noticesLost = Counter()
     /// From accept to AuthResponse.
-    package let authenticationTimes = LatencyHistogram()
+    package let authenticationTimes = MillisecondHistogram()
+    /// From there until this shard knew that others find the peer.
+    package let placingTimes = MillisecondHistogram()
+    /// Peers that began to send, and those that have not sent for a while or left.
+    private let activations = Counter()
+    private let rests = Counter()
     private let tokenRefusals = ReasonCounters(count: RelayTokenRefusal.allCases.count)
     private let authViolations = ReasonCounters(count: RelayAuthViolation.labels.count)
 
@@ -44,6 +49,9 @@ package final class RelayCounters: Sendable {
         bytesDelivered.add(UInt64(byteCount))
     }
 
+    func countActive() { activations.add() }
+    func countResting() { rests.add() }
+
     func count(_ refusal: RelayTokenRefusal) { tokenRefusals.add(refusal.index) }
     func count(_ violation: RelayAuthViolation) { authViolations.add(violation.index) }
 
@@ -52,6 +60,18 @@ package final class RelayCounters: Sendable {
         let tokens = RelayTokenRefusal.allCases.map { ($0.label, tokenRefusals[$0.index]) }
         let messages = RelayAuthViolation.labels.enumerated().map { ("auth_" + $1, authViolations[$0]) }
         return Dictionary(uniqueKeysWithValues: tokens + messages).filter { $0.value > 0 }
+    }
+
+    /// Every reason there is.
+    static let refusalLabels =
+        RelayTokenRefusal.allCases.map(\.label) + RelayAuthViolation.labels.map { "auth_" + $0 }
+
+    /// Peers that send at present.
+    package var activeCount: UInt64 {
+        // As below.
+        let resting = rests.count
+        let active = activations.count
+        return active - min(resting, active)
     }
 
     /// Peers at present.

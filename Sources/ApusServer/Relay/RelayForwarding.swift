@@ -22,6 +22,7 @@ extension ShardState {
         _ message: RawSpan, maskedWith key: UInt32, from source: UnsafeMutablePointer<RelayPeer>
     ) {
         counters.relay.received(message.byteCount)
+        if source.pointee.becomeActive(at: now) { counters.relay.countActive() }
         let destination = RelayTransport.destination(of: message, maskedWith: key)
         guard let place = relayShard.pointee.directory.find(destination) else {
             return counters.count(DropReason.unknownPeer)

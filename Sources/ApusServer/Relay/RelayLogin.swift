@@ -66,6 +66,7 @@ extension ShardState {
         counters.count(DropReason.peerGone, UInt64(relayShard.pointee.backlog.discard(slot)))
         connection.pointee.hasBacklog = false
         counters.relay.departures.add()
+        if peer.pointee.rest(after: 0, at: now) { counters.relay.countResting() }
         return true
     }
 

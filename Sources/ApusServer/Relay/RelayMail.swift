@@ -127,10 +127,19 @@ extension ShardState {
     /// Everywhere: whoever was there before ends, if it is here.
     private mutating func place(_ id: PeerID, _ holder: UInt64, _ epoch: UInt64) {
         switch relayShard.pointee.directory.place(id, holder: holder, epoch: epoch) {
-        case .replaced(let before): evict(ConnectionToken(bits: before.holder))
-        case .new, .stale: break
+        case .replaced(let before):
+            evict(ConnectionToken(bits: before.holder))
+            timePlacing(of: ConnectionToken(bits: holder))
+        case .new: timePlacing(of: ConnectionToken(bits: holder))
+        case .stale: break
         case .full: counters.relay.noticesLost.add()
         }
+    }
+
+    /// At the peer's shard: its login is as long ago as it was asked for the first time.
+    private mutating func timePlacing(of token: ConnectionToken) {
+        guard token.shard == index, slab.connection(token.slot, generation: token.generation) != nil else { return }
+        counters.relay.placingTimes.add(now - relayShard.pointee.peer(token.slot).pointee.lastProbed)
     }
 
     /// At a subscriber's shard: it is told when its connection has room.

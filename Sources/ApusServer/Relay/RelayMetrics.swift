@@ -4,6 +4,9 @@
 public struct RelayMetrics: Equatable, Sendable {
     /// Peers that are logged in.
     public private(set) var peers: UInt64 = 0
+    /// Those of them that have sent messages within 30 s, as far as it was noticed: each is looked at when it is asked
+    /// whether it is there.
+    public private(set) var peersActive: UInt64 = 0
     public private(set) var logins: UInt64 = 0
     /// Logins that were refused, by reason; reasons that never occurred are absent.
     public private(set) var loginsRefused: [String: UInt64] = [:]
@@ -29,8 +32,18 @@ public struct RelayMetrics: Equatable, Sendable {
     /// What a shard did not hear about peers, because it had not turned for long.
     public private(set) var noticesLost: UInt64 = 0
 
+    /// From accept to AuthResponse.
+    public private(set) var authenticationTimes = HistogramSnapshot.emptyMilliseconds
+    /// From there until others find the peer, by the turns of the peer's loop.
+    public private(set) var placingTimes = HistogramSnapshot.emptyMilliseconds
+
     mutating func add(_ counters: RelayCounters) {
-        peers += counters.peerCount
+        let there = counters.peerCount
+        peers += there
+        // The two are read one after the other.
+        peersActive += min(counters.activeCount, there)
+        authenticationTimes = authenticationTimes + counters.authenticationTimes.snapshot
+        placingTimes = placingTimes + counters.placingTimes.snapshot
         logins += counters.logins.count
         loginsRefused.merge(counters.refused, uniquingKeysWith: +)
         replacements += counters.replacements.count

@@ -17,6 +17,9 @@ enum RelayStage: UInt8, BitwiseCopyable {
 }
 
 struct RelayPeer: BitwiseCopyable {
+    /// A peer that sends nothing for so long rests, as dashboards count (relay.md §3.7).
+    static let activityLength: Nanoseconds = 30 * .second
+
     var stage = RelayStage.upgrade
     /// News wait for room on its connection.
     var hasNews = false
@@ -29,11 +32,30 @@ struct RelayPeer: BitwiseCopyable {
     var fragments = Inbound()
     /// When it was last asked whether it is there.
     var lastProbed = Instant(nanoseconds: 0)
+    /// It is counted as one that sends, and when it last did.
+    private(set) var isActive = false
+    private var lastSent = Instant(nanoseconds: 0)
 
     mutating func become(_ id: PeerID, at now: Instant) {
         self.id = id
         stage = .peer
         conversation = WebSocketConversation(messageByteCountMax: RelayFormat.messageByteCountMax)
         lastProbed = now
+    }
+
+    /// It has sent a message. True: for the first time, or after a rest.
+    @inline(__always)
+    mutating func becomeActive(at now: Instant) -> Bool {
+        lastSent = now
+        if isActive { return false }
+        isActive = true
+        return true
+    }
+
+    /// True: it was counted as one that sends, and has not for so long.
+    mutating func rest(after quiet: Nanoseconds, at now: Instant) -> Bool {
+        guard isActive, now >= lastSent + quiet else { return false }
+        isActive = false
+        return true
     }
 }
