@@ -90,7 +90,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["ApusReactor", "ApusWire"],
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusWire"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
