@@ -10,7 +10,9 @@ import Testing
     private static let goldenHexadecimal =
         "01fcfd092f37c2a9f1a1568aeddbe89dc4712c0428c9a2ac73af57dbd65e9a518f34313032343434383030"
 
-    private func secretFile(_ secret: String, _ folder: borrowing TemporaryFolder, mode: mode_t = 0o600) throws -> String {
+    private func secretFile(
+        _ secret: String, _ folder: borrowing TemporaryFolder, mode: mode_t = 0o600
+    ) throws -> String {
         let path = folder.file("secret-\(secret.count)")
         try Data("\(secret)\n".utf8).write(to: URL(fileURLWithPath: path))
         #expect(chmod(path, mode) == 0)

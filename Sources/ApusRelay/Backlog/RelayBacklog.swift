@@ -69,7 +69,7 @@ public struct RelayBacklog: ~Copyable {
         destinationOfSlot = Heads(capacity: slotCount)
     }
 
-    /// What a backlog with these limits reserves: the budget and what keeps order in it. It is touched as messages wait.
+    /// What a backlog with these limits reserves: the budget and what keeps order in it; touched as messages wait.
     public static func memoryByteCount(slotCount: Int, _ limits: BacklogLimits) -> Int {
         let blockCount = limits.byteBudget / BlockPool.blockByteCount
         let queues = Reserved<Queue>.byteCount(capacity: blockCount) + Chains.byteCount(capacity: blockCount)
