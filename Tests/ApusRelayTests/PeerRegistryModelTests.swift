@@ -95,7 +95,7 @@ struct PeerRegistryModelTests {
         let limits = run.isMultiple(of: 2) ? Self.limits : Self.tight
         var registry = PeerRegistry(limits: limits, seed: generator.next())
         var model = Model(limits: limits)
-        for step in 0..<15_000 {
+        for step in 0..<6000 {
             let id = peer(generator.below(20))
             let token = UInt64(generator.below(3)) << 56 | UInt64(generator.below(4))
             switch generator.below(12) {
