@@ -114,6 +114,13 @@ public struct RelayBacklog: ~Copyable {
         }
     }
 
+    /// The same for a peer's message. Nobody can choose an id so that it shares another's queue.
+    public mutating func append(
+        _ message: RawSpan, to slot: UInt32, from source: PeerID, at now: UInt64, drops: inout BacklogDrops
+    ) {
+        append(message, to: slot, from: hash.hash(source), at: now, drops: &drops)
+    }
+
     /// The size of the message whose turn it is, after those were dropped that have waited too long; nil when none is
     /// left.
     ///
