@@ -11,10 +11,12 @@ package struct ControlMessage: Equatable, BitwiseCopyable, Sendable {
     package var first: UInt64
     package var second: UInt64
     package var third: UInt64
+    /// What the message is about, where that has a name of its own.
+    package var key: ControlKey
 
     package init(
         kind: UInt8, coalesces: Bool = false, descriptor: Descriptor = Descriptor(-1),
-        first: UInt64 = 0, second: UInt64 = 0, third: UInt64 = 0
+        first: UInt64 = 0, second: UInt64 = 0, third: UInt64 = 0, key: ControlKey = ControlKey()
     ) {
         // The one that is replaced would never be closed.
         precondition(!coalesces || descriptor.number < 0, "a message with a descriptor does not coalesce")
@@ -24,10 +26,26 @@ package struct ControlMessage: Equatable, BitwiseCopyable, Sendable {
         self.first = first
         self.second = second
         self.third = third
+        self.key = key
     }
 
     fileprivate func isReplaced(by later: ControlMessage) -> Bool {
-        coalesces && later.coalesces && kind == later.kind && first == later.first
+        coalesces && later.coalesces && kind == later.kind && first == later.first && key == later.key
+    }
+}
+
+/// A name of up to 36 bytes, which the mail does not read.
+package struct ControlKey: Equatable, BitwiseCopyable, Sendable {
+    package var words: (UInt64, UInt64, UInt64, UInt64)
+    package var tail: UInt32
+
+    package init(_ words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0), tail: UInt32 = 0) {
+        self.words = words
+        self.tail = tail
+    }
+
+    package static func == (left: ControlKey, right: ControlKey) -> Bool {
+        left.words == right.words && left.tail == right.tail
     }
 }
 
@@ -71,7 +89,7 @@ struct PendingMessages: BitwiseCopyable {
     private let firstIndex: UnsafeMutablePointer<Int>
     private let count: UnsafeMutablePointer<Int>
     private let messages: UnsafeMutablePointer<ControlMessage>
-    private let capacity: Int
+    let capacity: Int
 
     /// In zeroed memory, which reads as empty.
     init(at start: UnsafeMutableRawPointer, capacity: Int) {
@@ -82,6 +100,7 @@ struct PendingMessages: BitwiseCopyable {
     }
 
     var isEmpty: Bool { unsafe count.pointee == 0 }
+    var room: Int { unsafe capacity - count.pointee }
     var first: ControlMessage? { isEmpty ? nil : unsafe messages[firstIndex.pointee] }
 
     func removeFirst() {

@@ -33,8 +33,19 @@ package enum Mailbox {
         }
 
         /// False when the lane is full, or the bytes are more than it ever takes: the caller drops and counts them.
-        package func post(destination: UInt64, bytes: RawSpan) -> Bool {
-            records.post(destination: destination, bytes: bytes)
+        /// - Parameters:
+        ///   - kind: what the bytes are; the receiver is given it.
+        ///   - body: writes exactly `byteCount` bytes.
+        @inline(__always)
+        package func post(
+            kind: UInt32 = 0, destination: UInt64, byteCount: Int, _ body: (inout OutputRawSpan) -> Void
+        ) -> Bool {
+            records.post(kind: kind, destination: destination, byteCount: byteCount, body)
+        }
+
+        /// The same with bytes that lie elsewhere.
+        package func post(kind: UInt32 = 0, destination: UInt64, bytes: RawSpan) -> Bool {
+            records.post(kind: kind, destination: destination, bytes: bytes)
         }
 
         /// Never dropped: behind a full lane the message waits here until `flushPending`. False when even that place is
@@ -51,6 +62,12 @@ package enum Mailbox {
 
         /// Something waits here and nobody will say when there is room: look again soon, do not sleep without limit.
         package var hasPending: Bool { !pending.isEmpty }
+
+        /// So many messages more are certain to be taken.
+        package var room: Int { pending.room }
+
+        /// What `room` is when nothing waits.
+        package var capacity: Int { pending.capacity }
     }
 
     /// The receiver's end.
@@ -63,7 +80,10 @@ package enum Mailbox {
         }
 
         /// Everything posted so far, in order; what is posted meanwhile is left for the next call.
-        package func drain(_ deliver: (_ destination: UInt64, _ bytes: RawSpan) -> Void) { records.drain(deliver) }
+        package func drain(_ deliver: (_ kind: UInt32, _ destination: UInt64, _ bytes: RawSpan) -> Void) {
+            records.drain(deliver)
+        }
+
         package func drainControl(_ deliver: (ControlMessage) -> Void) { control.drain(deliver) }
 
         package var isEmpty: Bool { records.isEmpty && control.isEmpty }

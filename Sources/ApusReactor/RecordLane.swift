@@ -19,5 +19,5 @@ package final class RecordLane: @unchecked Sendable {
     package func post(_ record: RawSpan) -> Bool { lane.post(destination: 0, bytes: record) }
 
     /// For the consumer's thread alone: everything posted so far, in order. A record begins at a multiple of 16.
-    package func drain(_ deliver: (RawSpan) -> Void) { lane.drain { _, record in deliver(record) } }
+    package func drain(_ deliver: (RawSpan) -> Void) { lane.drain { _, _, record in deliver(record) } }
 }

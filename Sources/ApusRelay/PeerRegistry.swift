@@ -46,6 +46,12 @@ public struct PeerNews: Equatable, BitwiseCopyable, Sendable {
     public let subscriber: UInt64
     public let id: PeerID
     public let isOnline: Bool
+
+    public init(subscriber: UInt64, id: PeerID, isOnline: Bool) {
+        self.subscriber = subscriber
+        self.id = id
+        self.isOnline = isOnline
+    }
 }
 
 /// The last claim of an id wins. An interest is one record of a subscriber and an id; it is in the list of its id, in

@@ -18,6 +18,10 @@ public struct ListenerConfiguration: Sendable {
     public var inherited: [Int32] = []
     /// Leave the path of a UNIX socket in the file system when the server ends: a service manager owns it.
     public var keepsPath = false
+    /// Every connection begins with a PROXY protocol header, version 1 or 2, that says who its peer is.
+    public var proxyProtocol = false
+    /// What a listener that speaks `admin` answers.
+    public var adminPaths = AdminScope.all
     /// What the kernel queues for sending on one TCP connection, in bytes (SO_SNDBUF); nil: it decides, within
     /// net.ipv4.tcp_wmem.
     public var sendBufferByteCount: Int?
@@ -47,6 +51,8 @@ public enum SessionKind: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case packet
     /// HTTP requests of operators and their tools (docs/admin.md).
     case admin
+    /// WebSocket, and in it the relay protocol of NetBird and openZro (relay.md §1).
+    case relay
 }
 
 /// What happens to a message for which nothing is registered. The protocol has no error message (NPRO §6.1).
@@ -103,6 +109,8 @@ public struct ServerConfiguration: Sendable {
     public var systemAliases = false
     /// How long `shutdown` waits for peers to finish.
     public var shutdownTimeout: Duration = .seconds(30)
+    /// For listeners that speak `relay`, which need it.
+    public var relay: RelayConfiguration?
     /// For listeners that speak `admin`.
     public var admin = AdminSettings()
     /// Who hears what happens: a log. Nil: nobody.
@@ -124,6 +132,7 @@ public struct ServerConfiguration: Sendable {
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] {
         listenerProblems + countProblems + durationProblems + addressLimits.problems() + admin.problems()
+            + (relay?.problems() ?? []).map { "relay: \($0)" }
     }
 
     private var listenerProblems: [String] {
@@ -141,8 +150,12 @@ public struct ServerConfiguration: Sendable {
             }
             let others = listener.security.problems() + listener.socketProblems
             problems += others.map { "listener \(listener.name): \($0)" }
-            if case .handshake = listener.security, listener.session == .admin {
-                problems.append("listener \(listener.name): admin is spoken over none or tls, not over a handshake")
+            if case .handshake = listener.security, listener.session == .admin || listener.session == .relay {
+                let spoken = listener.session.label
+                problems.append("listener \(listener.name): \(spoken) is spoken over none or tls, not over a handshake")
+            }
+            if listener.session == .relay, relay == nil {
+                problems.append("listener \(listener.name): it speaks relay, and nothing says how")
             }
         }
         return problems

@@ -30,7 +30,7 @@ extension Mailbox.Inbox {
 
     fileprivate func letters() -> [Letter] {
         var letters: [Letter] = []
-        drain { destination, bytes in
+        drain { _, destination, bytes in
             letters.append(Letter(destination: destination, bytes: bytes.withUnsafeBytes(Array.init)))
         }
         return letters
@@ -249,7 +249,7 @@ extension Mailbox.Inbox {
         var isIntact = true
         while letter < count || control < count {
             try #require(sleepUnlessThereIsMail(), "a doorbell was lost")
-            inbox.drain { destination, bytes in
+            inbox.drain { _, destination, bytes in
                 let isRight = bytes.withUnsafeBytes { $0.allSatisfy { $0 == UInt8(truncatingIfNeeded: letter) } }
                 isIntact = isIntact && isRight && destination == letter && bytes.byteCount == Int(letter % 100)
                 letter += 1

@@ -42,6 +42,30 @@ let package = Package(
             linkerSettings: linking
         ),
         .executableTarget(
+            name: "FuzzFrames",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzUpgrade",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzResponse",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzProxy",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
             name: "FuzzRelay",
             dependencies: ["ApusWire", "FuzzSupport"],
             swiftSettings: settings,

@@ -4,6 +4,8 @@ import COpenSSL
 
 /// `nonisolated(unsafe)`: OpenSSL counts references to a fetched algorithm atomically and changes nothing else in it.
 enum Algorithms {
+    /// For WebSocket's upgrade, where it secures nothing.
+    nonisolated(unsafe) static let sha1 = unsafe fetched(EVP_MD_fetch(nil, "SHA1", nil), "SHA-1")
     nonisolated(unsafe) static let sha256 = unsafe fetched(EVP_MD_fetch(nil, "SHA256", nil), "SHA-256")
     nonisolated(unsafe) static let hmac = unsafe fetched(EVP_MAC_fetch(nil, "HMAC", nil), "HMAC")
     nonisolated(unsafe) static let hkdf = unsafe fetched(EVP_KDF_fetch(nil, "HKDF", nil), "HKDF")

@@ -40,7 +40,7 @@ enum SealedSession {
             case .message: MessageSession.answer(payload: span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(payload: span, of: slot, connection, in: state)
             // Does not come: the configuration refuses it.
-            case .admin: Verdict.finish(.malformedMessage)
+            case .admin, .relay: Verdict.finish(.malformedMessage)
             }
         if case .pause = verdict { sealed.pointee.isFrontOpened = true }
         return verdict

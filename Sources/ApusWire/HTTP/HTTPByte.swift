@@ -74,7 +74,26 @@ extension HTTPByte {
 
     /// - Parameter text: in lower case.
     static func equalsIgnoringCase(_ bytes: RawSpan, _ range: Range<Int>, _ text: StaticString) -> Bool {
-        matches(bytes, range, text) { 0x41...0x5A ~= $0 ? $0 | 0x20 : $0 }
+        matches(bytes, range, text, lowered)
+    }
+
+    static func lowered(_ byte: UInt8) -> UInt8 { 0x41...0x5A ~= byte ? byte | 0x20 : byte }
+
+    static func equals(_ bytes: RawSpan, _ range: Range<Int>, _ text: String.UTF8View) -> Bool {
+        guard range.count == text.count else { return false }
+        return zip(range, text).allSatisfy { bytes.byte(at: $0) == $1 }
+    }
+
+    static func equalsIgnoringCase(_ bytes: RawSpan, _ range: Range<Int>, _ text: String.UTF8View) -> Bool {
+        guard range.count == text.count else { return false }
+        return zip(range, text).allSatisfy { lowered(bytes.byte(at: $0)) == lowered($1) }
+    }
+
+    static func equalsIgnoringCase(
+        _ bytes: RawSpan, _ range: Range<Int>, _ others: RawSpan, _ other: Range<Int>
+    ) -> Bool {
+        guard range.count == other.count else { return false }
+        return zip(range, other).allSatisfy { lowered(bytes.byte(at: $0)) == lowered(others.byte(at: $1)) }
     }
 
     /// - Parameter text: in lower case.

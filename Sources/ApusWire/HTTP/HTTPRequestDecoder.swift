@@ -50,29 +50,15 @@ public struct HTTPRequestDecoder: BitwiseCopyable, Sendable {
         if line.isEmpty { line = try requestLine(bytes, from: line.upperBound + 2) }
         try request.readRequestLine(bytes, line)
         let fieldsStart = line.upperBound + 2
-        let end = try readFields(of: &request, bytes, from: fieldsStart)
+        let end = try HTTPLine.findFields(bytes, from: fieldsStart, limits) { field throws(HTTPStop) in
+            try request.readField(bytes, field)
+        }
         request.fields = fieldsStart..<end
         try request.readBodyLength(startingAt: end + 2, byteCountMax: limits.bodyByteCountMax)
     }
 
     private func requestLine(_ bytes: RawSpan, from start: Int) throws(HTTPStop) -> Range<Int> {
         try HTTPLine.find(bytes, from: start, byteCountMax: limits.requestLineByteCountMax, orElse: .requestLineTooLong)
-    }
-
-    /// Returns where the blank line starts that ends them.
-    private func readFields(
-        of request: inout HTTPRequestLayout, _ bytes: RawSpan, from start: Int
-    ) throws(HTTPStop) -> Int {
-        var (position, count) = (start, 0)
-        while true {
-            let room = max(0, limits.fieldsByteCountMax - 2 - (position - start))
-            let line = try HTTPLine.find(bytes, from: position, byteCountMax: room, orElse: .fieldsTooLong)
-            if line.isEmpty { return position }
-            count += 1
-            if count > limits.fieldCountMax { throw .violation(.tooManyFields) }
-            try request.readField(bytes, line)
-            position = line.upperBound + 2
-        }
     }
 }
 
@@ -90,29 +76,4 @@ public enum HTTPRequestStep: Equatable, Sendable {
 enum HTTPStop: Error, BitwiseCopyable {
     case incomplete
     case violation(HTTPViolation)
-}
-
-/// Lines that end with CR LF and hold neither those nor other control bytes, tabs excepted.
-enum HTTPLine {
-    /// The line from `start` on without its end, which is two bytes.
-    static func find(
-        _ bytes: RawSpan, from start: Int, byteCountMax: Int, orElse tooLong: HTTPViolation
-    ) throws(HTTPStop) -> Range<Int> {
-        var position = start
-        while position < bytes.byteCount {
-            let byte = bytes.byte(at: position)
-            if byte == HTTPByte.carriageReturn { return try finish(bytes, start..<position) }
-            if position - start >= byteCountMax { throw .violation(tooLong) }
-            if byte == HTTPByte.lineFeed { throw .violation(.bareLineFeed) }
-            if HTTPByte.isControl(byte) { throw .violation(.controlByte(byte)) }
-            position += 1
-        }
-        throw .incomplete
-    }
-
-    private static func finish(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPStop) -> Range<Int> {
-        guard line.upperBound + 1 < bytes.byteCount else { throw .incomplete }
-        guard bytes.byte(at: line.upperBound + 1) == HTTPByte.lineFeed else { throw .violation(.bareCarriageReturn) }
-        return line
-    }
 }

@@ -44,22 +44,12 @@ extension HTTPRequestLayout {
             let second = HTTPByte.first(HTTPByte.space, in: bytes, first + 1..<line.upperBound)
         else { throw .violation(.requestLine) }
         methodName = line.lowerBound..<first
-        try readVersion(bytes, second + 1..<line.upperBound)
+        minorVersion = try HTTPLine.readVersion(bytes, second + 1..<line.upperBound, orElse: .requestLine)
         guard !methodName.isEmpty, HTTPByte.all(bytes, methodName, HTTPByte.isToken) else {
             throw .violation(.requestLine)
         }
         method = HTTPMethod(bytes, methodName)
         try readTarget(bytes, first + 1..<second)
-    }
-
-    private mutating func readVersion(_ bytes: RawSpan, _ text: Range<Int>) throws(HTTPStop) {
-        let name = text.lowerBound..<min(text.lowerBound + 5, text.upperBound)
-        guard text.count == 8, HTTPByte.equals(bytes, name, "HTTP/"), bytes.byte(at: text.lowerBound + 6) == 0x2E,
-            let major = HTTPByte.digit(bytes.byte(at: text.lowerBound + 5)),
-            let minor = HTTPByte.digit(bytes.byte(at: text.lowerBound + 7))
-        else { throw .violation(.requestLine) }
-        guard major == 1 else { throw .violation(.version(major: UInt8(major))) }
-        minorVersion = UInt8(min(minor, 1))
     }
 
     private mutating func readTarget(_ bytes: RawSpan, _ target: Range<Int>) throws(HTTPStop) {
@@ -92,23 +82,13 @@ extension HTTPRequestLayout {
 // MARK: Fields (RFC 9112 §5)
 
 extension HTTPRequestLayout {
-    mutating func readField(_ bytes: RawSpan, _ line: Range<Int>) throws(HTTPStop) {
-        if HTTPByte.isBlank(bytes.byte(at: line.lowerBound)) { throw .violation(.foldedLine) }
-        guard let colon = HTTPByte.first(HTTPByte.colon, in: bytes, line) else { throw .violation(.fieldName) }
-        let name = line.lowerBound..<colon
-        guard !name.isEmpty else { throw .violation(.fieldName) }
-        if HTTPByte.isBlank(bytes.byte(at: colon - 1)) { throw .violation(.spaceBeforeColon) }
-        guard HTTPByte.all(bytes, name, HTTPByte.isToken) else { throw .violation(.fieldName) }
-        try readField(bytes, name, HTTPByte.trimmed(bytes, colon + 1..<line.upperBound))
-    }
-
     /// Only what decides where the message ends and what follows it.
-    private mutating func readField(_ bytes: RawSpan, _ name: Range<Int>, _ value: Range<Int>) throws(HTTPStop) {
-        if HTTPByte.equalsIgnoringCase(bytes, name, "host") { return try readHost(bytes, value) }
-        if HTTPByte.equalsIgnoringCase(bytes, name, "content-length") { return try readLength(bytes, value) }
-        if HTTPByte.equalsIgnoringCase(bytes, name, "transfer-encoding") { isChunked = true }
-        if HTTPByte.equalsIgnoringCase(bytes, name, "connection") { readConnection(bytes, value) }
-        if HTTPByte.equalsIgnoringCase(bytes, name, "expect") { expects = true }
+    mutating func readField(_ bytes: RawSpan, _ field: HTTPFieldLine) throws(HTTPStop) {
+        if field.isNamed("host", in: bytes) { return try readHost(bytes, field.value) }
+        if field.isNamed("content-length", in: bytes) { return try readLength(bytes, field.value) }
+        if field.isNamed("transfer-encoding", in: bytes) { isChunked = true }
+        if field.isNamed("connection", in: bytes) { readConnection(bytes, field.value) }
+        if field.isNamed("expect", in: bytes) { expects = true }
     }
 
     private mutating func readHost(_ bytes: RawSpan, _ value: Range<Int>) throws(HTTPStop) {
@@ -121,24 +101,14 @@ extension HTTPRequestLayout {
     /// Twice is refused even when both say the same (RFC 9112 §6.3 allows either).
     private mutating func readLength(_ bytes: RawSpan, _ value: Range<Int>) throws(HTTPStop) {
         guard contentLength == nil else { throw .violation(.contentLengthTwice) }
-        guard !value.isEmpty else { throw .violation(.contentLength) }
-        var length = 0
-        for offset in value {
-            guard let digit = HTTPByte.digit(bytes.byte(at: offset)) else { throw .violation(.contentLength) }
-            // Saturates far above any limit.
-            length = min(length, Int(UInt32.max)) * 10 + digit
-        }
-        contentLength = length
+        contentLength = try HTTPLine.readLength(bytes, value)
     }
 
     private mutating func readConnection(_ bytes: RawSpan, _ value: Range<Int>) {
-        var start = value.lowerBound
-        while start < value.upperBound {
-            let end = HTTPByte.first(HTTPByte.comma, in: bytes, start..<value.upperBound) ?? value.upperBound
-            let option = HTTPByte.trimmed(bytes, start..<end)
+        var options = HTTPListElements(value)
+        while let option = options.next(in: bytes) {
             if HTTPByte.equalsIgnoringCase(bytes, option, "close") { asksToClose = true }
             if HTTPByte.equalsIgnoringCase(bytes, option, "keep-alive") { asksToStay = true }
-            start = end + 1
         }
     }
 

@@ -8,6 +8,13 @@ public struct HTTPField: Equatable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// A line break in a value would begin a field, or a message, that nobody meant.
+    func append(to head: inout String) {
+        precondition(!name.isEmpty && name.utf8.allSatisfy(HTTPByte.isToken), "a field's name is a token")
+        precondition(!value.utf8.contains(where: HTTPByte.isControl), "a field's value has no control bytes")
+        head += "\(name): \(value)\r\n"
+    }
 }
 
 public struct HTTPResponse: Equatable, Sendable {
@@ -31,23 +38,16 @@ public struct HTTPResponse: Equatable, Sendable {
         unixSeconds: UInt64, keepsAlive: Bool, minorVersion: UInt8 = 1, sendsBody: Bool = true
     ) -> [UInt8] {
         var head = "HTTP/1.1 \(status.rawValue) \(status.phrase)\r\n"
-        for field in fields { HTTPResponse.append(field, to: &head) }
-        HTTPResponse.append(HTTPField("Content-Length", "\(body.count)"), to: &head)
-        HTTPResponse.append(HTTPField("Date", HTTPDate.text(unixSeconds: unixSeconds)), to: &head)
+        for field in fields { field.append(to: &head) }
+        HTTPField("Content-Length", "\(body.count)").append(to: &head)
+        HTTPField("Date", HTTPDate.text(unixSeconds: unixSeconds)).append(to: &head)
         if !keepsAlive {
-            HTTPResponse.append(HTTPField("Connection", "close"), to: &head)
+            HTTPField("Connection", "close").append(to: &head)
         } else if minorVersion == 0 {
-            HTTPResponse.append(HTTPField("Connection", "keep-alive"), to: &head)
+            HTTPField("Connection", "keep-alive").append(to: &head)
         }
         head += "\r\n"
         return sendsBody ? Array(head.utf8) + body : Array(head.utf8)
-    }
-
-    /// A line break in a value would begin a field, or a response, that nobody meant.
-    private static func append(_ field: HTTPField, to head: inout String) {
-        precondition(!field.name.isEmpty && field.name.utf8.allSatisfy(HTTPByte.isToken), "a field's name is a token")
-        precondition(!field.value.utf8.contains(where: HTTPByte.isControl), "a field's value has no control bytes")
-        head += "\(field.name): \(field.value)\r\n"
     }
 }
 
@@ -64,6 +64,17 @@ public enum HTTPDate {
         let clock = [second / 3600, second / 60 % 60, second % 60].map { two(Int($0)) }.joined(separator: ":")
         let name = days[Int(day % 7)]
         return "\(name), \(two(date.day)) \(months[date.month - 1]) \(date.year) \(clock) GMT"
+    }
+
+    /// For what is in a body: `1994-11-06T08:49:37.125Z` (RFC 3339 §5.6).
+    public static func internetText(unixMilliseconds: UInt64) -> String {
+        let (seconds, millisecond) = unixMilliseconds.quotientAndRemainder(dividingBy: 1000)
+        let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        // Four digits hold no year after 9999.
+        let date = civil(daysSince1970: Int(min(day, 2_932_896)))
+        let clock = [second / 3600, second / 60 % 60, second % 60].map { two(Int($0)) }.joined(separator: ":")
+        let fraction = "\(millisecond + 1000)".dropFirst()
+        return "\(date.year)-\(two(date.month))-\(two(date.day))T\(clock).\(fraction)Z"
     }
 
     /// The Gregorian date (Hinnant, "chrono-compatible low-level date algorithms"): years begin in March there, so that

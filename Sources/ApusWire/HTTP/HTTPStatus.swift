@@ -13,9 +13,11 @@ public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
     case expectationFailed = 417
     case misdirectedRequest = 421
     case unprocessableContent = 422
+    case upgradeRequired = 426
     case fieldsTooLarge = 431
     case serverError = 500
     case notImplemented = 501
+    case badGateway = 502
     case serviceUnavailable = 503
     case versionNotSupported = 505
 
@@ -33,9 +35,11 @@ public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
         case .expectationFailed: "Expectation Failed"
         case .misdirectedRequest: "Misdirected Request"
         case .unprocessableContent: "Unprocessable Content"
+        case .upgradeRequired: "Upgrade Required"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .serverError: "Internal Server Error"
         case .notImplemented: "Not Implemented"
+        case .badGateway: "Bad Gateway"
         case .serviceUnavailable: "Service Unavailable"
         case .versionNotSupported: "HTTP Version Not Supported"
         }

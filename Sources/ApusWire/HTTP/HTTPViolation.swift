@@ -1,8 +1,11 @@
-// What a request does wrong, each with the status that says so to the peer (RFC 9110 §15).
+// What a request or a response does wrong, each with the status that says so (RFC 9110 §15): to the peer who sent the
+// request, or by a gateway to whoever waits for the response.
 
 public enum HTTPViolation: BitwiseCopyable, Equatable, Hashable, Sendable {
     case requestLine
     case requestLineTooLong
+    case statusLine
+    case statusLineTooLong
     case target
     /// HTTP of another major version.
     case version(major: UInt8)
@@ -35,6 +38,7 @@ public enum HTTPViolation: BitwiseCopyable, Equatable, Hashable, Sendable {
             .spaceBeforeColon, .host, .hostMissing, .hostTwice, .contentLength, .contentLengthTwice, .twoLengths:
             .badRequest
         case .requestLineTooLong: .targetTooLong
+        case .statusLine, .statusLineTooLong: .badGateway
         case .version: .versionNotSupported
         case .tooManyFields, .fieldsTooLong: .fieldsTooLarge
         case .bodyTooLarge: .contentTooLarge
@@ -49,15 +53,17 @@ extension HTTPViolation: CustomStringConvertible {
         switch self {
         case .requestLine: "the request line is not METHOD TARGET HTTP/1.x"
         case .requestLineTooLong: "the request line is too long"
+        case .statusLine: "the status line is not HTTP/1.x STATUS REASON"
+        case .statusLineTooLong: "the status line is too long"
         case .target: "the target is neither a path nor an http URL"
-        case .version(let major): "this server speaks HTTP/1.1, not HTTP/\(major)"
+        case .version(let major): "HTTP/1.1 is spoken here, not HTTP/\(major)"
         case .bareCarriageReturn: "a CR without LF"
         case .bareLineFeed: "a line ends with LF instead of CR LF"
         case .controlByte(let byte): "a line holds the control byte \(byte)"
         case .foldedLine: "a field line begins with a blank"
         case .fieldName: "a field line is not NAME: VALUE"
         case .spaceBeforeColon: "a blank stands between a field's name and its colon"
-        case .tooManyFields: "the request has too many fields"
+        case .tooManyFields: "there are too many fields"
         case .fieldsTooLong: "the fields are too long"
         case .host: "the Host field is not a host"
         case .hostMissing: "HTTP/1.1 asks for a Host field"

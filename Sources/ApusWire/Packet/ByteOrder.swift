@@ -21,9 +21,21 @@ extension RawSpan {
     }
 
     @inlinable
+    func bigEndian16(at offset: Int) -> UInt16 {
+        // Any two bytes are a valid UInt16, and the load checks its bounds.
+        UInt16(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
+    }
+
+    @inlinable
     func bigEndian32(at offset: Int) -> UInt32 {
         // Any four bytes are a valid UInt32, and the load checks its bounds.
         UInt32(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+
+    @inlinable
+    func bigEndian64(at offset: Int) -> UInt64 {
+        // Any eight bytes are a valid UInt64, and the load checks its bounds.
+        UInt64(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
     /// The bytes in an array of their own, for what outlives the span.
@@ -56,7 +68,19 @@ extension OutputRawSpan {
 
     @_lifetime(self: copy self)
     @inlinable
+    mutating func append(bigEndian value: UInt16) {
+        append(storing: value.bigEndian)
+    }
+
+    @_lifetime(self: copy self)
+    @inlinable
     mutating func append(bigEndian value: UInt32) {
+        append(storing: value.bigEndian)
+    }
+
+    @_lifetime(self: copy self)
+    @inlinable
+    mutating func append(bigEndian value: UInt64) {
         append(storing: value.bigEndian)
     }
 
@@ -85,6 +109,14 @@ extension OutputRawSpan {
                     .copyMemory(from: bytes.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
             }
             count &+= source.byteCount  // at most the capacity, as checked
+        }
+    }
+    /// There must be room for it.
+    @_lifetime(self: copy self)
+    mutating func append(text: StaticString) {
+        text.withUTF8Buffer { characters in
+            // They live as long as the program.
+            append(copying: unsafe characters.span.octets)
         }
     }
 }
