@@ -88,6 +88,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "apus-websocket-echo",
+            dependencies: ["ApusSecurity", "ApusWire"],
+            path: "Tests/WebSocket/Echo",
+            swiftSettings: settings
+        ),
+
         .target(
             name: "TestSupport",
             dependencies: ["ApusReactor", "ApusSecurity", "ApusWire"],
