@@ -12,6 +12,8 @@ public struct Configuration: Sendable {
     /// As the file lists them.
     var writtenListeners: [WrittenListener] = []
     var overrides = Overrides()
+    /// Where the listeners of `apus serve --relay` are, as its relatives write addresses.
+    var relayPlaces: [RelayPlace: Setting] = [:]
 
     /// The option table's values.
     public init() {}

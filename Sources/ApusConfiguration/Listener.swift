@@ -2,7 +2,7 @@
 
 /// What a listener speaks.
 public enum ListenerProtocol: String, CaseIterable, Sendable {
-    case packet, admin
+    case packet, relay, admin
 }
 
 /// How a listener's connections are protected.
@@ -39,6 +39,7 @@ public struct Listener: Sendable {
         if let own = self[ListenerKeys.security].flatMap(SecurityKind.init) { return own }
         switch speaks {
         case .admin: return .none
+        case .relay: return self[TLSKeys.certificate] == nil && self[TLSKeys.key] == nil ? .none : .tls
         case .packet: return configuration[TransportKeys.encryptionEnabled] ? .handshake : .none
         }
     }
@@ -61,11 +62,15 @@ public struct Listener: Sendable {
 
 extension Configuration {
     /// Every listener there will be, those of `[admin]` last.
-    public var listeners: [Listener] { packetListeners + adminListeners }
+    public var listeners: [Listener] { ownListeners + adminListeners }
 
-    private var packetListeners: [Listener] {
+    private var ownListeners: [Listener] {
         var listeners = writtenListeners.map { Listener(configuration: self, settings: $0.settings, origin: $0.origin) }
-        if !listeners.contains(where: { $0.speaks == .packet }) { listeners.insert(standardListener, at: 0) }
+        if let mode = overrides.relay {
+            listeners = relayModeListeners(listeners, hasIPv6: mode.hasIPv6)
+        } else if listeners.allSatisfy({ $0.speaks == .admin }) {
+            listeners.insert(standardListener, at: 0)
+        }
         return overridden(listeners)
     }
 
@@ -78,26 +83,30 @@ extension Configuration {
 
     /// With the addresses and the security that flags give.
     private func overridden(_ written: [Listener]) -> [Listener] {
-        var packet = written.filter { $0.speaks == .packet }
+        let kind = written.contains { $0.speaks == .packet } ? ListenerProtocol.packet : .relay
+        var meant = written.filter { $0.speaks == kind }
         if !overrides.addresses.isEmpty {
             let origin = Origin.flag(name: "--address")
-            packet = overrides.addresses.enumerated().map { index, address in
-                var listener = index < packet.count ? packet[index] : extraListener(index, origin)
+            meant = overrides.addresses.enumerated().map { index, address in
+                var listener = index < meant.count ? meant[index] : extraListener(index, kind, origin)
                 listener.set(ListenerKeys.address, to: .text(address), origin)
                 return listener
             }
         }
         if let security = overrides.security {
-            for index in packet.indices {
-                packet[index].set(ListenerKeys.security, to: .text(security), .flag(name: "--security"))
+            for index in meant.indices {
+                meant[index].set(ListenerKeys.security, to: .text(security), .flag(name: "--security"))
             }
         }
-        return packet + written.filter { $0.speaks == .admin }
+        let others = written.filter { $0.speaks != kind }
+        return meant + others.filter { $0.speaks != .admin } + others.filter { $0.speaks == .admin }
     }
 
-    private func extraListener(_ index: Int, _ origin: Origin) -> Listener {
+    private func extraListener(_ index: Int, _ kind: ListenerProtocol, _ origin: Origin) -> Listener {
         var listener = Listener(configuration: self, settings: [:], origin: origin)
-        if index > 0 { listener.set(ListenerKeys.name, to: .text("edge-\(index + 1)"), origin) }
+        let name = kind == .packet ? "edge" : kind.rawValue
+        listener.set(ListenerKeys.protocol, to: .text(kind.rawValue), origin)
+        listener.set(ListenerKeys.name, to: .text(index > 0 ? "\(name)-\(index + 1)" : name), origin)
         return listener
     }
 
@@ -117,7 +126,7 @@ extension Configuration {
 }
 
 extension Listener {
-    fileprivate mutating func set<Content>(_ key: Key<Content>, to value: SettingValue, _ origin: Origin) {
+    mutating func set<Content>(_ key: Key<Content>, to value: SettingValue, _ origin: Origin) {
         settings[key.option.name] = Setting(value: value, origin: origin)
     }
 }

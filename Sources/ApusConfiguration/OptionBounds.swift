@@ -19,6 +19,7 @@ extension OptionKind {
         case .address(let use): use.shape
         case .addressOrOff(let use): "\"off\", or \(use.shape)"
         case .url: "an address http://HOST:PORT/PATH"
+        case .relayURL: "an address: HOST:PORT, rel://HOST:PORT or rels://HOST:PORT"
         case .texts(let elements): "an array of strings: \(elements.shape)"
         }
     }
@@ -41,6 +42,7 @@ extension OptionKind {
         case (.address(let use), .text(let text)), (.addressOrOff(let use), .text(let text)):
             AddressText.problem(of: text, for: use)
         case (.url, .text(let text)): urlProblem(text)
+        case (.relayURL, .text(let text)): RelayAddress.problem(of: text)
         case (.texts(let elements), .texts(let texts)): elements.problem(of: texts)
         default: nil
         }
@@ -81,12 +83,15 @@ extension ElementKind {
         case .hostName: "names of hosts"
         case .attribute: "NAME=VALUE each"
         case .protocolName: "1 to 255 bytes each"
+        case .origin: "origins such as https://app.example.com, or same_host alone"
+        case .proxy: "addresses, or networks such as 10.0.0.0/8 or 2001:db8::/32"
         }
     }
 
     func problem(of texts: [String]) -> String? {
         if let text = texts.first(where: { !allows($0) }) { return "\(shape), found \"\(text)\"" }
         if Set(texts).count != texts.count { return "each once" }
+        if case .origin = self, texts.count > 1, texts.contains(ElementKind.sameHost) { return shape }
         return texts.count > 1024 ? "at most 1024 of them, found \(texts.count)" : nil
     }
 
@@ -99,8 +104,13 @@ extension ElementKind {
             (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         case .attribute: text.firstIndex(of: "=").map { $0 > text.startIndex } ?? false
         case .protocolName: (1...255).contains(text.utf8.count)
+        case .origin: text == ElementKind.sameHost || AddressText.isOrigin(text)
+        case .proxy: AddressText.isNetwork(text) || AddressText.isHostAddress(text)
         }
     }
+
+    /// Instead of origins: the host that a request names.
+    public static let sameHost = "same_host"
 }
 
 extension ClosedRange<Int> {

@@ -2,21 +2,22 @@
 
 /// A table of the file. The order is that of the documents.
 public enum Section: String, CaseIterable, Sendable {
-    case listener, server, client, transport, tls, handshake, admin, logging, metrics
+    case listener, server, client, transport, tls, handshake, relay, admin, logging, metrics
 
     /// One sentence for the documents.
     public var summary: String {
         switch self {
         case .listener:
-            "A place to listen, once per [[listener]]. Without a packet listener there is one, named edge, at "
-                + "server.address. A listener may also set any key of [tls] and [handshake], which then holds for it "
-                + "alone."
+            "A place to listen, once per [[listener]]. Where none speaks packet or relay there is one, named edge, at "
+                + "server.address, that speaks packet. A listener may also set any key of [tls] and [handshake], which "
+                + "then holds for it alone."
         case .server: "What holds for the whole server."
         case .client: "How the verbs that talk to a server do it: apus ping, echo, send."
         case .transport: "What travels, for servers and clients."
         case .tls: "TLS, for every listener with security = \"tls\" that does not say otherwise."
         case .handshake:
             "NPRO's handshake, for every listener with security = \"handshake\" that does not say otherwise."
+        case .relay: "NetBird's and openZro's relay protocol, for every listener with protocol = \"relay\"."
         case .admin: "Health, metrics and control over HTTP."
         case .logging: "What is logged, and where to."
         case .metrics: "Export of the metrics to an OpenTelemetry collector; /metrics is there without it."
@@ -27,7 +28,7 @@ public enum Section: String, CaseIterable, Sendable {
     var isInherited: Bool {
         switch self {
         case .server, .client, .transport, .logging: true
-        case .listener, .tls, .handshake, .admin, .metrics: false
+        case .listener, .tls, .handshake, .relay, .admin, .metrics: false
         }
     }
 }
@@ -63,6 +64,8 @@ public enum OptionKind: Sendable {
     case addressOrOff(AddressText.Use)
     /// `http://HOST:PORT/PATH`.
     case url
+    /// `HOST:PORT`, `rel://HOST:PORT` or `rels://HOST:PORT`.
+    case relayURL
     case texts(ElementKind)
 }
 
@@ -79,6 +82,10 @@ public enum ElementKind: Sendable {
     case attribute
     /// An ALPN name of 1 to 255 bytes.
     case protocolName
+    /// `https://HOST`, or `same_host`.
+    case origin
+    /// `10.0.0.0/8`, or one address.
+    case proxy
 }
 
 public struct OptionRow: Sendable {

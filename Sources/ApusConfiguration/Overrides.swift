@@ -8,10 +8,13 @@ public struct Overrides: Sendable {
     }
 
     private(set) var entries: [Entry] = []
-    /// Where packet listeners listen, in their order. More than there are add listeners; those beyond are left out.
+    /// Where packet listeners listen, in their order; where there are none, those that speak relay. More than there are
+    /// add listeners; those beyond are left out.
     public var addresses: [String] = []
-    /// For every packet listener.
+    /// For the same listeners, every one.
     public var security: String?
+    /// Nil: not `apus serve --relay`.
+    public var relay: RelayMode?
 
     public init() {}
 
@@ -26,7 +29,7 @@ extension Configuration {
     /// A flag for what a listener may override holds for every listener.
     mutating func apply(_ overrides: Overrides) -> [Problem] {
         self.overrides = overrides
-        var problems: [Problem] = []
+        var problems = overrides.relay.map { apply($0) } ?? []
         for entry in overrides.entries {
             do throws(ConfigurationError) {
                 try set(entry.option, to: entry.value, origin: .flag(name: entry.flag))

@@ -89,7 +89,7 @@ struct PendingMessages: BitwiseCopyable {
     private let firstIndex: UnsafeMutablePointer<Int>
     private let count: UnsafeMutablePointer<Int>
     private let messages: UnsafeMutablePointer<ControlMessage>
-    private let capacity: Int
+    let capacity: Int
 
     /// In zeroed memory, which reads as empty.
     init(at start: UnsafeMutableRawPointer, capacity: Int) {

@@ -65,6 +65,9 @@ package enum Mailbox {
 
         /// So many messages more are certain to be taken.
         package var room: Int { pending.room }
+
+        /// What `room` is when nothing waits.
+        package var capacity: Int { pending.capacity }
     }
 
     /// The receiver's end.

@@ -63,6 +63,22 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case badRequest
     /// An admin peer's request was not whole in time.
     case requestTimeout
+    /// A proxy did not say who its peer is, as its listener expects.
+    case proxyViolation
+    /// A proxy's peer has as many connections as its address may have, or opens them too fast.
+    case addressLimit
+    /// A relay's peer did not ask for a WebSocket as it must; the response said what is wrong.
+    case upgradeRefused
+    /// A relay's peer broke RFC 6455; the close frame said how.
+    case webSocketViolation
+    /// A relay's peer sent what is no message.
+    case relayViolation
+    /// A relay's peer was not believed to be one; `RelayCounters.refused` says why.
+    case authRefused
+    /// Another connection is this peer now.
+    case replaced
+    /// More was to be told to a peer about others than may wait.
+    case newsOverflow
 
     /// The name in metrics and logs.
     public var label: String {
@@ -100,6 +116,14 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .controlFlood: "control_flood"
         case .badRequest: "bad_request"
         case .requestTimeout: "request_timeout"
+        case .proxyViolation: "proxy_violation"
+        case .addressLimit: "address_limit"
+        case .upgradeRefused: "upgrade_refused"
+        case .webSocketViolation: "websocket_violation"
+        case .relayViolation: "relay_violation"
+        case .authRefused: "auth_refused"
+        case .replaced: "replaced"
+        case .newsOverflow: "news_overflow"
         }
     }
 
@@ -169,6 +193,18 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case handlerError
     /// A message for which nothing is registered.
     case unknownCommand
+    /// A relayed message for a peer that is not here.
+    case unknownPeer
+    /// One whose peer is on another shard, the lane to which was full.
+    case peerLaneFull
+    /// One that came to where its peer had been, and was posted on already or had nowhere to go.
+    case peerMoved
+    /// One that waited for a peer that has left.
+    case peerGone
+    /// One that waited for a slow peer: it made room for a later one, for one of the same shard, or grew too old.
+    case peerBacklogFull
+    case relayBudget
+    case peerBacklogAged
 
     public var label: String {
         switch self {
@@ -181,6 +217,13 @@ public enum DropReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .memoryBudget: "memory_budget"
         case .handlerError: "handler_error"
         case .unknownCommand: "unknown_command"
+        case .unknownPeer: "unknown_peer"
+        case .peerLaneFull: "peer_lane_full"
+        case .peerMoved: "peer_moved"
+        case .peerGone: "peer_gone"
+        case .peerBacklogFull: "peer_backlog_full"
+        case .relayBudget: "relay_budget"
+        case .peerBacklogAged: "peer_backlog_aged"
         }
     }
 }

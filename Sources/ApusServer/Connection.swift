@@ -51,7 +51,7 @@ package struct Connection: BitwiseCopyable {
     package var reason = CloseReason.peerFinished
     package let listener: UInt8
     /// Where its address is counted.
-    let hostPlace: HostPlace
+    var hostPlace: HostPlace
     package let session: SessionKind
     /// With the payload limit that held when it began.
     let decoder: PacketDecoder
@@ -67,6 +67,8 @@ package struct Connection: BitwiseCopyable {
     var cancellingSend = false
     /// Listed for `settle` at the end of this turn.
     var isTouched = false
+    /// Messages wait for it that are not in `outbound` yet.
+    var hasBacklog = false
     /// Decoding has stopped until replies leave or asynchronous ones arrive.
     package var isPaused = false
     /// The peer's FIN has been read.
@@ -78,6 +80,10 @@ package struct Connection: BitwiseCopyable {
 
     /// What stands between the wire and the session.
     package var protection = Protection.none
+    /// A proxy has yet to say who the peer is.
+    var awaitsProxyHeader = false
+    /// What a proxy has said; nil: the peer is where the socket says.
+    var forwarded: ForwardedAddress?
     /// Keys are agreed on, or none are needed: the session may speak.
     package var isEstablished = true
 
@@ -142,6 +148,10 @@ package struct Connection: BitwiseCopyable {
         packetByteCount - PacketFormat.headerByteCount <= PacketFormat.payloadByteCountMax - protection.payloadOverhead
     }
 
+    /// Bytes that the next send takes with it, and those that TLS has yet to seal.
+    @inline(__always)
+    var gatheredByteCount: Int { outbound.gatheredByteCount + unsealedByteCount }
+
     /// Bytes of replies that the peer has not taken.
     @inline(__always)
     package var unsentByteCount: Int { outbound.byteCount + unsealedByteCount }
@@ -152,7 +162,7 @@ package struct Connection: BitwiseCopyable {
     /// Open, listening, and with nothing to send, now or soon.
     @inline(__always)
     var isAtRest: Bool {
-        phase == .open && receiving && !isPaused && unsentByteCount == 0 && asyncOutstanding == 0
+        phase == .open && receiving && !isPaused && unsentByteCount == 0 && asyncOutstanding == 0 && !hasBacklog
     }
 
     /// Nothing of a request or a reply is under way here, as far as this side can see.

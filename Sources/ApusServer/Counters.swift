@@ -1,5 +1,6 @@
 // What a shard counts. Only its own thread writes; anyone reads, at any time, without stopping it.
 
+import ApusRelay
 import ApusSecurity
 import Synchronization
 
@@ -66,6 +67,8 @@ package final class ShardCounters: Sendable {
     /// Once a message.
     package let serviceTimes = LatencyHistogram()
 
+    package let relay = RelayCounters()
+
     private let closes: ReasonCounters
     private let refusals: ReasonCounters
     private let drops: ReasonCounters
@@ -83,6 +86,12 @@ package final class ShardCounters: Sendable {
     func count(_ reason: CloseReason) { closes.add(Int(reason.rawValue)) }
     func count(_ reason: RefusalReason) { refusals.add(Int(reason.rawValue)) }
     func count(_ reason: DropReason, _ amount: UInt64 = 1) { drops.add(Int(reason.rawValue), amount) }
+
+    func count(_ drops: BacklogDrops) {
+        count(DropReason.peerBacklogFull, UInt64(drops.full))
+        count(DropReason.relayBudget, UInt64(drops.budget))
+        count(DropReason.peerBacklogAged, UInt64(drops.aged))
+    }
 
     func count(_ refusal: HandshakeRefusal) { handshakeRefusals.add(refusal.index) }
     func count(_ failure: TLSFailure) { tlsFailures.add(failure.kind) }

@@ -38,6 +38,10 @@ package struct Limits: Sendable {
     static func recordByteCountMax(plaintextByteCount: Int) -> Int {
         plaintextByteCount + (plaintextByteCount / (16 << 10) + 1) * 128
     }
+    /// What a peer of the relay may have gathered before messages for it wait in its backlog; and how much more of what
+    /// is said besides: answers to pings, probes, news.
+    static let relayGatheredByteCountMax = 64 << 10
+    static let relayControlByteCountMax = 16 << 10
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
     /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be

@@ -20,6 +20,8 @@ public struct ListenerConfiguration: Sendable {
     public var keepsPath = false
     /// Every connection begins with a PROXY protocol header, version 1 or 2, that says who its peer is.
     public var proxyProtocol = false
+    /// What a listener that speaks `admin` answers.
+    public var adminPaths = AdminScope.all
     /// What the kernel queues for sending on one TCP connection, in bytes (SO_SNDBUF); nil: it decides, within
     /// net.ipv4.tcp_wmem.
     public var sendBufferByteCount: Int?
@@ -130,6 +132,7 @@ public struct ServerConfiguration: Sendable {
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] {
         listenerProblems + countProblems + durationProblems + addressLimits.problems() + admin.problems()
+            + (relay?.problems() ?? []).map { "relay: \($0)" }
     }
 
     private var listenerProblems: [String] {

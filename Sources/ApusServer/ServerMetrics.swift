@@ -46,6 +46,8 @@ public struct ServerMetrics: Sendable {
     /// TLS connections that failed, during the handshake or after it, by the failure's label.
     public private(set) var tlsFailures: [String: UInt64] = [:]
 
+    public private(set) var relay = RelayMetrics()
+
     /// Events that found no room on their way to the event sink.
     public private(set) var eventsLost: UInt64 = 0
 
@@ -76,6 +78,7 @@ public struct ServerMetrics: Sendable {
         tlsReloads += counters.tlsReloads.count
         tlsReloadsFailed += counters.tlsReloadsFailed.count
         pushes += counters.pushes.count
+        relay.add(counters.relay)
         handshakeRefusals.merge(counters.handshakeRefused, uniquingKeysWith: +)
         tlsFailures.merge(counters.tlsFailed, uniquingKeysWith: +)
         for reason in CloseReason.allCases { closed[reason] = sum(closed[reason], counters.closed(reason)) }

@@ -142,7 +142,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             settleAdminDrain()
             settleTouched()
         }
+        if state.pointee.relay != nil { state.pointee.tellNews() }
+        settleTouched()
         ringDoorbells()
+        if state.pointee.isLaneStarved { resumeLaneStarved() }
     }
 
     private mutating func settleTouched() {

@@ -7,11 +7,20 @@ import ApusWire
 // MARK: Bytes
 
 extension Shard where IO: ~Copyable {
+    /// What comes next are requests, whose end nobody knows before.
+    func speaksHTTP(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        switch connection.pointee.session {
+        case .message, .packet: false
+        case .admin: true
+        case .relay: state.pointee.relayShard.pointee.peer(slot).pointee.stage == .upgrade
+        }
+    }
+
     /// A request is looked at when a lease has been kept, not byte by byte: where its head ends nobody knows before.
     mutating func receiveRequests(
         _ bytes: UnsafeRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
-        if connection.pointee.inbound.isEmpty {
+        if connection.pointee.inbound.isEmpty, connection.pointee.session == .admin {
             connection.pointee.lastMessage = state.pointee.now
             scheduleTimer(slot, connection, at: state.pointee.now + state.pointee.limits.adminRequestTimeout)
         }

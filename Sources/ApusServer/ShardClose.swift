@@ -31,6 +31,7 @@ extension Shard where IO: ~Copyable {
     /// Stop what the kernel holds, wait for it, then close the descriptor.
     mutating func settleClosing(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         if connection.pointee.closing { return }
+        if connection.pointee.session == .relay, !depart(slot, connection) { return }
         if connection.pointee.receiving, !connection.pointee.cancelling { cancelReceive(slot, connection) }
         if connection.pointee.sending, !connection.pointee.cancellingSend { cancelSend(slot, connection) }
         guard !connection.pointee.isHeldByKernel || io.plants(.closeBeforeBitsClear) else { return }

@@ -9,6 +9,9 @@ enum MailKind: UInt8 {
     /// A connection that this shard accepted for that one. First word: its admission; second: the reload it knows of
     /// the listener by.
     case connection = 1
+    /// Notices of the relay; see `RelayNotice`.
+    case relayClaim, relayRelease, relaySubscribe, relayUnsubscribe, relayForget
+    case relayPlaced, relayRemoved, relayNews
 }
 
 extension ShardState {
@@ -44,12 +47,22 @@ extension ShardState {
         doorbells.insert(token.shard)
     }
 
+    /// What another shard put into the data lane.
+    fileprivate mutating func take(_ record: RawSpan, for token: ConnectionToken, _ kind: UInt32) {
+        switch RecordKind(rawValue: kind) {
+        case .push: deliver(record, to: token)
+        case .relayed: deliverPosted(record, to: token, .relayed)
+        case .relayedAgain: deliverPosted(record, to: token, .relayedAgain)
+        case nil: preconditionFailure("no shard posts such a record")
+        }
+    }
+
     /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
     /// Nor while a draining shard waits for others to stop sharing out, which is a turn of theirs.
     func sleepLimit(_ earliest: Instant) -> Instant {
         guard hasPeers else { return earliest }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        let looksSoon = hasPendingMail || (isDraining && slab.count == 0 && mayBeHandedConnections)
+        let looksSoon = hasPendingMail || isLaneStarved || hasUntoldNews || (isDraining && slab.count == 0 && mayBeHandedConnections)
         return looksSoon ? min(earliest, now + .millisecond) : earliest
     }
 
@@ -61,6 +74,12 @@ extension ShardState {
         return (0..<shardCount).contains { source in
             source != Int(index) && !shared.mail.inbox(from: source, to: Int(index)).isEmpty
         }
+    }
+
+    /// News wait for room in a lane.
+    private var hasUntoldNews: Bool {
+        guard let relay else { return false }
+        return (0..<shardCount).contains { relay.pointee.registry.hasNews(for: $0) }
     }
 
     private var hasPendingMail: Bool {
@@ -87,8 +106,13 @@ extension SharedState {
             for target in entries.indices where target != source {
                 let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))
                 repeat {
-                    inbox.drain { _, _, _ in entries[source].counters.count(DropReason.pushForGoneConnection) }
+                    inbox.drain { kind, _, _ in
+                        let isPush = RecordKind(rawValue: kind) == .push
+                        entries[source].counters.count(isPush ? DropReason.pushForGoneConnection : .peerGone)
+                    }
                     inbox.drainControl { message in
+                        // What is said of peers nobody needs any more.
+                        guard MailKind(rawValue: message.kind) == .connection else { return }
                         closeDescriptor(message.descriptor)
                         entries[source].counters.count(RefusalReason.draining)
                         release(message.admission)
@@ -108,11 +132,13 @@ extension Shard where IO: ~Copyable {
             // Reached through the state each time: a reference held in a variable would be retained every turn.
             let inbox = state.pointee.shared.mail.inbox(from: source, to: index)
             if inbox.isEmpty { continue }
-            inbox.drain { [state] _, destination, packet in
-                state.pointee.deliver(packet, to: ConnectionToken(bits: destination))
-            }
+            // First: where a peer is that messages are for.
             inbox.drainControl { message in take(message) }
+            inbox.drain { [state] kind, destination, record in
+                state.pointee.take(record, for: ConnectionToken(bits: destination), kind)
+            }
         }
+        if state.pointee.relay != nil { state.pointee.tellNews() }
     }
 
     private mutating func take(_ message: ControlMessage) {
@@ -122,6 +148,11 @@ extension Shard where IO: ~Copyable {
             // accepted there.
             if message.second > state.pointee.epoch { takeEvents() }
             open(message.descriptor, message.admission)
+        case .some(let kind):
+            // A relay that a reload has brought is in every inbox before anybody spoke to it.
+            if state.pointee.relay == nil { takeEvents() }
+            guard let notice = RelayNotice(message, kind) else { preconditionFailure("no shard sends such mail") }
+            state.pointee.take(notice)
         case nil: preconditionFailure("no shard sends such mail")
         }
     }

@@ -44,6 +44,15 @@ extension Shard where IO: ~Copyable {
         }
         // A connection that is ending reads only so that closing it does not reset what the peer has yet to read.
         guard connection.pointee.phase == .open else { return }
+        if connection.pointee.awaitsProxyHeader { return receiveProxyHeader(bytes, slot, connection) }
+        receiveWire(bytes, slot, connection)
+    }
+
+    /// Bytes of what the listener speaks, protected or not.
+    @inline(__always)
+    mutating func receiveWire(
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
         if case .tls(let tls) = connection.pointee.protection {
             return receiveRecords(UnsafeRawBufferPointer(bytes), tls, slot, connection)
         }
@@ -55,7 +64,7 @@ extension Shard where IO: ~Copyable {
         _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
         if connection.pointee.isPaused { return keep(UnsafeRawBufferPointer(bytes), connection, slot) }
-        if connection.pointee.session == .admin {
+        if speaksHTTP(slot, connection) {
             return receiveRequests(UnsafeRawBufferPointer(bytes), slot, connection)
         }
         let rest = connection.pointee.inbound.isEmpty ? bytes : completePacket(bytes, slot, connection)
@@ -128,7 +137,7 @@ extension Shard where IO: ~Copyable {
             case .message: MessageSession.answer(span, of: slot, connection, in: state)
             case .packet: PacketSession.answer(span, of: slot, connection, in: state)
             case .admin: AdminSession.answer(span, of: slot, connection, in: state)
-            case .relay: SessionProgress(consumedByteCount: 0, stop: .finish(.malformedMessage))
+            case .relay: RelaySession.answer(span, of: slot, connection, in: state)
             }
         case .handshake(let handshake):
             return HandshakeSession.answer(span, with: handshake, connection, in: state)

@@ -26,7 +26,10 @@ extension Shard where IO: ~Copyable {
             {
                 return abort(slot, connection, .stalledWrite)
             }
-            if !connection.pointee.isEstablished, tls.pointee.session.isHandshakeComplete {
+            // A relay's peer has yet to say who it is.
+            if !connection.pointee.isEstablished, connection.pointee.session != .relay,
+                tls.pointee.session.isHandshakeComplete
+            {
                 establishTLS(tls, slot, connection)
             }
             if step.plaintextByteCount > 0 {

@@ -41,6 +41,27 @@ extension ShardState {
         return true
     }
 
+    /// Append bytes that `body` writes, exactly so many, to a connection that is not sealed. False: no buffer is left.
+    @inline(__always)
+    mutating func append(
+        byteCount: Int, to connection: UnsafeMutablePointer<Connection>, _ body: (inout OutputRawSpan) -> Void
+    ) -> Bool {
+        append(byteCountMax: byteCount, to: connection) { output in
+            body(&output)
+            assert(output.byteCount == byteCount)
+        }
+    }
+
+    /// The same, at most so many.
+    @inline(__always)
+    mutating func append(
+        byteCountMax: Int, to connection: UnsafeMutablePointer<Connection>, _ body: (inout OutputRawSpan) -> Void
+    ) -> Bool {
+        guard let start = reserve(byteCountMax, for: connection) else { return false }
+        commit(write(at: start, byteCountMax, body), to: connection)
+        return true
+    }
+
     /// Append bytes that are plain packets already, to a connection that is not sealed. False: no buffer is left.
     @inline(__always)
     mutating func append(packets: RawSpan, to connection: UnsafeMutablePointer<Connection>) -> Bool {

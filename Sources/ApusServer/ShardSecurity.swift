@@ -7,7 +7,8 @@ extension ShardState {
     /// What the listener asks for. A reason: this connection may not begin now.
     mutating func protect(_ connection: inout Connection) -> RefusalReason? {
         let start = guards[Int(connection.listener)].start
-        if case .plain = start { return nil }
+        // A relay's peer has to say who it is, whatever protects it.
+        if case .plain = start, connection.session != .relay { return nil }
         guard handshakeCount < limits.handshakesAtOnce else { return .handshakeLimit }
         switch start {
         case .plain: break

@@ -11,7 +11,9 @@ extension Shard where IO: ~Copyable {
         connection.pointee.isTouched = false
         switch connection.pointee.phase {
         case .open: settleOpen(slot, connection)
-        case .finishing: settleFinishing(slot, connection)
+        case .finishing:
+            if connection.pointee.session == .relay { depart(slot, connection) }
+            settleFinishing(slot, connection)
         case .lingering: settleLingering(slot, connection)
         case .closing: settleClosing(slot, connection)
         case .closed: free(slot, connection)
@@ -22,9 +24,11 @@ extension Shard where IO: ~Copyable {
         if state.pointee.isDraining {
             tellToLeave(slot, connection)
             leaveAdmin(slot, connection)
+            leaveRelay(slot, connection)
             // Touched again, so it is settled as what it has become.
             if connection.pointee.phase != .open { return }
         }
+        if connection.pointee.session == .relay { gather(slot, connection) }
         seal(slot, connection)
         // Sealing may have found no buffer.
         guard connection.pointee.phase != .closing else { return }

@@ -17,10 +17,14 @@ package struct ShardSettings: Sendable {
     package var counters: ShardCounters
     package var sessions: [SessionKind]  // tidy: settings, before the loop runs
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
+    /// Listeners whose connections begin with a PROXY header.
+    package var proxied = ListenerSet()
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
     /// Answers admin requests; needed where a listener speaks them.
     package var admin: AdminDesk?
+    /// Needed where a listener speaks `relay`.
+    package var relay: RelaySettings?
 
     package init(
         _ configuration: ServerConfiguration, _ dispatcher: Dispatcher, index: UInt8, shared: SharedState,
@@ -38,6 +42,10 @@ package struct ShardSettings: Sendable {
         addressPolicy = AddressPolicy(configuration.addressLimits)
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
+        relay = configuration.relay.map { RelaySettings($0) }
+        for (slot, listener) in configuration.listeners.enumerated() where listener.proxyProtocol {
+            proxied.insert(UInt8(slot))
+        }
     }
 }
 
@@ -52,6 +60,8 @@ package struct ShardState: ~Copyable {
     package var slab: Slab
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
+    /// Nil until a listener may speak `relay`; then for good.
+    private(set) var relay: UnsafeMutablePointer<RelayShard>?
     let routes: Routes
     private(set) var unknownCommand: UnknownCommand
     /// Looked at when a connection is accepted.
@@ -59,6 +69,7 @@ package struct ShardState: ~Copyable {
     /// By slot, as `sessions` and `guards` are; a slot has another listener only when nothing refers to the one before.
     private(set) var listenerNames: [String]  // tidy: as many as there are slots; read by handlers that ask
     private(set) var sessions = InlineArray<64, SessionKind>(repeating: .message)
+    private(set) var proxied: ListenerSet
     /// NPRO handshakes that were completed lately.
     private(set) var replay: ReplayTable
     /// The reload that was taken in last.
@@ -86,6 +97,8 @@ package struct ShardState: ~Copyable {
     private var asyncByteCount = 0
     /// A connection waits because of these, not of its own.
     var isAsyncStarved = false
+    /// A relay's peer waits for room in a lane to another shard.
+    var isLaneStarved = false
     /// What may still be noted down in this second.
     var eventBudget = EventBudget()
     /// Shards to which something was posted in this turn and that sleep.
@@ -116,12 +129,18 @@ package struct ShardState: ~Copyable {
         replay = settings.shared.replay
         let unused = Limits.listenersMax - settings.listenerNames.count
         listenerNames = settings.listenerNames + repeatElement("", count: unused)
+        proxied = settings.proxied
         for (index, session) in settings.sessions.enumerated() { sessions[index] = session }
         touched = .allocate(capacity: settings.limits.connections)
         self.now = now
+        if let relay = settings.relay { beginRelay(relay) }
     }
 
     deinit {
+        if let relay {
+            relay.deinitialize(count: 1)
+            relay.deallocate()
+        }
         touched.deallocate()
         guards.deinitialize(count: Limits.listenersMax)
         guards.deallocate()
@@ -138,6 +157,29 @@ package struct ShardState: ~Copyable {
     }
 }
 
+// MARK: The relay
+
+extension ShardState {
+    /// There is one, or no listener speaks `relay`.
+    @inline(__always)
+    var relayShard: UnsafeMutablePointer<RelayShard> {
+        guard let relay else { preconditionFailure("a relay's connection without a relay") }
+        return relay
+    }
+
+    private mutating func beginRelay(_ settings: RelaySettings) {
+        let relay = UnsafeMutablePointer<RelayShard>.allocate(capacity: 1)
+        relay.initialize(
+            to: RelayShard(
+                settings, slotCount: slab.capacity, peersMax: shared.peersMax, seed: shared.relaySeed))
+        self.relay = relay
+    }
+
+    fileprivate mutating func takeRelay(_ settings: RelaySettings) {
+        if let relay { relay.pointee.settings = settings } else { beginRelay(settings) }
+    }
+}
+
 // MARK: Reload
 
 extension ShardState {
@@ -148,12 +190,14 @@ extension ShardState {
         unknownCommand = reload.unknownCommand
         addressPolicy = reload.addressPolicy
         replay = reload.replay
+        if let settings = reload.relay { takeRelay(settings) }
         for change in reload.changes {
             let slot = Int(change.slot)
             // No connection refers to the one before any more.
             if listenerNames[slot] != change.name { counters.listeners[change.slot].pointee.reset() }
             listenerNames[slot] = change.name
             sessions[slot] = change.session
+            proxied.set(change.slot, to: change.isProxied)
             change.security?.replace(guards + slot)
         }
     }

@@ -43,13 +43,15 @@ extension Shard where IO: ~Copyable {
             }
         } else if isHeartbeatDue(connection) {
             ping(slot, connection)
+        } else if isProbeDue(slot, connection) {
+            probe(slot, connection)
         }
         scheduleTimer(slot, connection)
     }
 
     /// Look at this connection again when something may be overdue.
     mutating func scheduleTimer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
-        let due = nextDue(connection)
+        let due = nextDue(slot, connection)
         if due == .never { timers.cancel(slot) } else { timers.schedule(slot, at: due) }
     }
 
@@ -83,6 +85,7 @@ extension Shard where IO: ~Copyable {
             return connection.pointee.isPaused || connection.pointee.sending ? nil : overdueAdmin(connection)
         }
         if now >= restDue(connection) { return .slowRequest }
+        if connection.pointee.session == .relay { return overdueRelay(connection) }
         // A send under way has a clock of its own.
         if connection.pointee.isPaused || connection.pointee.sending { return nil }
         if let deadline = deadPeerDeadline(connection), now >= deadline { return .deadPeer }
@@ -98,7 +101,7 @@ extension Shard where IO: ~Copyable {
         return connection.pointee.sending && state.pointee.now >= batchDue(connection) ? .slowConsumer : nil
     }
 
-    private func nextDue(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+    private func nextDue(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> Instant {
         let limits = state.pointee.limits
         var due = Instant.never
         func consider(_ instant: Instant) { due = min(due, instant) }
@@ -118,12 +121,13 @@ extension Shard where IO: ~Copyable {
             return max(due, state.pointee.now + .millisecond)
         }
         // What is due already was seen to; a timer in the past would go off again in this turn.
-        return max(min(due, nextDueOfTalk(connection)), state.pointee.now + .millisecond)
+        return max(min(due, nextDueOfTalk(slot, connection)), state.pointee.now + .millisecond)
     }
 
     /// Of a connection that may speak.
-    private func nextDueOfTalk(_ connection: UnsafeMutablePointer<Connection>) -> Instant {
+    private func nextDueOfTalk(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> Instant {
         if connection.pointee.session == .admin { return nextDueAdmin(connection) }
+        if connection.pointee.session == .relay { return nextDueRelay(slot, connection) }
         let (limits, now) = (state.pointee.limits, state.pointee.now)
         var due = restDue(connection)
         func consider(_ instant: Instant) { due = min(due, instant) }

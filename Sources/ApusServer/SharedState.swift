@@ -37,6 +37,10 @@ package final class SharedState: Sendable {
     /// Made once, so that any shard resumes what another began.
     let tickets: TicketKeys
     package let events: ServerEvents
+    /// Where ids of peers go, the same in all shards; nobody outside knows it.
+    let relaySeed = UInt64.random(in: .min ... .max)
+    /// Connections there can ever be at once, and as many again that have left and are still known somewhere.
+    let peersMax: Int
     private let connections = Atomic<Int>(0)
     private let pushes = Atomic<Int>(0)
     private let ending = Atomic<Bool>(false)
@@ -53,6 +57,7 @@ package final class SharedState: Sendable {
         mail = try MailboxGrid(shardCount: shardCount)
         hosts = try HostTable(connectionsMax: connectionsMax * Limits.connectionsReserve)
         connectionLimit = Atomic(connectionsMax)
+        peersMax = 2 * connectionsMax * Limits.connectionsReserve
         entries = (0..<shardCount).map { _ in ShardEntry() }
     }
 

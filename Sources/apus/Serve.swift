@@ -7,7 +7,7 @@ import ArgumentParser
 
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Serve NPRO packets.",
+        abstract: "Serve NPRO packets, or relay for NetBird's and openZro's clients.",
         discussion: """
             Answers PING with PONG and ECHO with the same text. Prints one line per listener on stdout when it is ready.
 
@@ -24,6 +24,8 @@ struct Serve: ParsableCommand {
               apus serve --address 127.0.0.1:9000 --shards 2
               apus serve --address '[::]:9000' --address unix:/run/apus.sock
               apus serve --config /etc/apus/apus.toml
+              apus serve --relay --listen-address :8443 --exposed-address rels://relay.example.com:8443 \\
+                --auth-secret-file relay.secret --tls-cert-file relay.pem --tls-key-file relay.key
             """
     )
 
@@ -50,7 +52,9 @@ struct Serve: ParsableCommand {
     private func announce(_ prepared: PreparedConfiguration, _ handle: ServerHandle) throws {
         let shards = prepared.server.shards == 1 ? "1 shard" : "\(prepared.server.shards) shards"
         for (listener, address) in zip(prepared.configuration.listeners, handle.boundAddresses) {
-            let manner = "\(listener.speaks.rawValue), \(listener.security.rawValue), \(shards)"
+            let isOpen = listener.speaks == .relay && prepared.server.relay?.allowsAnyToken == true
+            let tokens = isOpen ? ", ANY TOKEN" : ""
+            let manner = "\(listener.speaks.rawValue), \(listener.security.rawValue), \(shards)\(tokens)"
             try Output.line("listening on \(address) (\(manner))")
         }
     }

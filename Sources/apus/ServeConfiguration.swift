@@ -18,8 +18,15 @@ func serverConfiguration(from configuration: Configuration) throws(Configuration
             return nil
         }
     }
+    var relay: RelayConfiguration?
+    do throws(ConfigurationError) {
+        relay = try RelayConfiguration(from: configuration)
+    } catch {
+        problems += error.problems
+    }
     guard problems.isEmpty else { throw ConfigurationError(problems) }
     var server = ServerConfiguration(listeners: listeners)
+    server.relay = relay
     server.takeLimits(from: configuration)
     server.takeTimes(from: configuration)
     server.takeDefences(DefenceSettings(from: configuration))
@@ -85,12 +92,15 @@ private func listenerConfiguration(from listener: Listener) throws(Configuration
     result.sendBufferByteCount = sockets.sendBufferByteCount
     result.notSentByteCountMax = sockets.notSentByteCountMax
     result.userTimeout = sockets.userTimeout
+    result.proxyProtocol = listener[ListenerKeys.proxyProtocol]
+    result.adminPaths = AdminScope(rawValue: listener[ListenerKeys.answers]) ?? .all
     return result
 }
 
 private func sessionKind(of listener: Listener) -> SessionKind {
     switch listener.speaks {
     case .packet: listener[ListenerKeys.session] == "packet" ? .packet : .message
+    case .relay: .relay
     case .admin: .admin
     }
 }

@@ -47,9 +47,12 @@ struct ServeFlags: ParsableArguments {
 
     @OptionGroup var operation: OperationFlags
 
+    @OptionGroup var relay: ServeRelay
+
     private static let addressHelp =
         "HOST:PORT, [IPV6]:PORT or unix:PATH; may be given several times. The first is where the first packet listener "
-        + "of the file listens, and so on; those beyond are left out. (default: \(Apus.defaultAddress))"
+        + "of the file listens, or the first that speaks relay, and so on; those beyond are left out. (default: "
+        + "\(Apus.defaultAddress))"
 
     /// What was given, as values of the table.
     var overrides: Overrides {
@@ -65,7 +68,8 @@ struct ServeFlags: ParsableArguments {
         security.add(to: &overrides)
         lifecycle.add(to: &overrides)
         defences.add(to: &overrides)
-        operation.add(to: &overrides)
+        operation.add(to: &overrides, isRelay: relay.relay)
+        relay.add(to: &overrides, logLevel: operation.logLevel?.rawValue, logFile: operation.logFile)
         return overrides
     }
 
@@ -130,16 +134,18 @@ struct OperationFlags: ParsableArguments {
     @Flag(help: LoggingKeys.json.help)
     var logJson = false
 
-    func add(to overrides: inout Overrides) {
+    /// - Parameter isRelay: what is logged is then said as the relay's relatives say it.
+    func add(to overrides: inout Overrides, isRelay: Bool) {
         if admin { overrides.set(AdminKeys.enabled, to: .flag(true)) }
         if let adminAddress { overrides.set(AdminKeys.address, to: adminAddress.settingOrOff) }
         if let controlSocket { overrides.set(AdminKeys.controlSocket, to: controlSocket.settingOrOff) }
+        if logJson { overrides.set(LoggingKeys.json, to: .flag(true)) }
+        if isRelay { return }
         if let logLevel { overrides.set(LoggingKeys.level, to: .text(logLevel.rawValue)) }
         if let logFile {
             overrides.set(LoggingKeys.filePath, to: .text(logFile))
             overrides.set(LoggingKeys.toFile, to: .flag(true), flag: "--log-file")
         }
-        if logJson { overrides.set(LoggingKeys.json, to: .flag(true)) }
     }
 }
 

@@ -75,14 +75,16 @@ struct ServeSecurity: ParsableArguments {
 
     /// A flag that has no effect is a mistake, and a security flag without effect a dangerous one.
     func refuseForeignFlags(for listeners: [Listener]) throws {
-        let kinds = Set(listeners.filter { $0.speaks == .packet }.map(\.security))
+        let serving = listeners.filter { $0.speaks != .admin }
+        let kinds = Set(serving.map(\.security))
         let named = kinds.sorted { $0.rawValue < $1.rawValue }.first.flatMap { SecurityArgument(rawValue: $0.rawValue) }
         let kind = security ?? named ?? .handshake
         try SecurityFlags.refuse(kinds.contains(.tls) ? [] : tlsFlags, for: kind, neededBy: .tls)
         let rate = maxHandshakeRate == nil ? [] : ["--max-handshake-rate"]
         let given = handshake.given + rate
         try SecurityFlags.refuse(kinds.contains(.handshake) ? [] : given, for: kind, neededBy: .handshake)
-        let isProtected = kinds != [.none]
+        // A relay's deadline is for the upgrade and Auth too.
+        let isProtected = kinds != [.none] || serving.contains { $0.speaks == .relay }
         let timeout = handshakeTimeout == nil ? [] : ["--handshake-timeout"]
         try SecurityFlags.refuse(isProtected ? [] : timeout, for: kind, neededBy: .handshake)
         // What a pin means is said by --security.

@@ -71,7 +71,7 @@ extension ServerEvent.Kind {
     fileprivate var metadata: Logger.Metadata {
         switch self {
         case .listening, .opened, .established, .acceptResumed, .starved, .handlerFailed, .certificateReplaced,
-            .certificateKept, .reloadRefused:
+            .certificateKept, .reloadRefused, .relayFlapping:
             [:]
         case .closed(let reason, let received, let sent, let milliseconds):
             [
@@ -79,6 +79,8 @@ extension ServerEvent.Kind {
                 "sent_bytes": .stringConvertible(sent), "milliseconds": .stringConvertible(milliseconds),
             ]
         case .refused(let reason): ["reason": .string(reason.label)]
+        case .proxyRefused(let violation): ["advice": "\(violation)"]
+        case .relayRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .handshakeRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .tlsFailed(let failure): ["reason": "\(failure.label)", "advice": "\(failure)"]
         case .acceptPaused(let reason, let errno):

@@ -68,7 +68,7 @@ struct DefenceSettings: Equatable, Sendable {
         connectionsMax = configuration[DefenceKeys.maxConnectionsPerAddress]
         connectionsPerSecondMax = configuration[DefenceKeys.maxConnectionRatePerAddress]
         connectionBurstMax = configuration[DefenceKeys.maxConnectionBurstPerAddress]
-        trustedNetworks = configuration[DefenceKeys.trustedNetworks]
+        trustedNetworks = configuration.unlimitedNetworks
         isLoopbackTrusted = !configuration[DefenceKeys.limitLoopback]
     }
 }

@@ -4,7 +4,7 @@
 import ArgumentParser
 
 do {
-    var verb = try Apus.parseAsRoot()
+    var verb = try Apus.parseAsRoot(RelativeArguments.rewritten(Array(CommandLine.arguments.dropFirst())))
     try verb.run()
 } catch {
     ExitStatus.leave(because: error)

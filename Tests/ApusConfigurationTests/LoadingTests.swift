@@ -143,8 +143,8 @@ import Testing
         ("shards = 2", "apus.toml:1: shards: no such section: did you mean server.shards?"),
         ("[[listener]]\npins = []", "apus.toml:2: listener.pins: no such key: did you mean pinned_sha256 (TLS) or "
             + "pinned_keys (handshake)?"),
-        ("[[listener]]\nprotocol = \"relay\"", "apus.toml:2: listener.protocol: relay is not in this version: it is "
-            + "reserved; use packet or admin"),
+        ("[[listener]]\nprotocol = \"hub\"", "apus.toml:2: listener.protocol: hub is not in this version: it is "
+            + "reserved; use packet, relay or admin"),
     ])
     func shapesThatAreNone(text: String, problem: String) throws {
         let texts = try read(text).problems.texts

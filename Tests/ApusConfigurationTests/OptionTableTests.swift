@@ -32,7 +32,7 @@ import Testing
     /// What is wrong between values is no complaint about the sample.
     private static func isMutual(_ problem: Problem) -> Bool {
         ["nothing would be logged", "needs log_file_path", "does not exist", "above transport", "agreed on in",
-            "who may open"]
+            "who may open", "above relay.", "without auth_secret"]
             .contains { problem.reason.contains($0) }
     }
 
@@ -69,7 +69,7 @@ import Testing
         switch row.kind {
         case .text, .file, .texts: return  // Almost any text is one.
         case .flag, .integer, .integerOrAuto, .integerOrOff, .duration, .durationOrOff, .byteCount, .byteCountOrOff,
-            .choice, .address, .addressOrOff, .url:
+            .choice, .address, .addressOrOff, .url, .relayURL:
             let name = "APUS_" + path.replacing(".", with: "_").uppercased()
             let problems = ConfigurationSources(environment: [name: "?!"]).read().problems
             #expect(problems.errors.texts.contains { $0.hasPrefix("\(name): \(path): ") }, "\(problems.texts)")

@@ -17,12 +17,15 @@ extension OptionRow {
         case .file: quoted("/nonexistent/\(name)")
         case .address, .addressOrOff: quoted("127.0.0.1:4711")
         case .url: quoted("http://127.0.0.1:4318/v1/metrics")
+        case .relayURL: quoted("rels://relay.example.com:443")
         case .texts(.choice(let choices)): list(choices.last ?? "")
         case .texts(.pin): list(String(repeating: "ab", count: 32))
         case .texts(.attribute): list("service.name=edge")
         case .texts(.network): list("10.0.0.0/8")
         case .texts(.hostName): list("edge.example")
         case .texts(.protocolName): list("npro")
+        case .texts(.origin): list("https://app.example.com")
+        case .texts(.proxy): list("192.0.2.1")
         }
     }
 
@@ -53,11 +56,13 @@ extension OptionRow {
         case .file: "\"\""
         case .address, .addressOrOff: "\"localhost\""
         case .url: "\"ftp://127.0.0.1:1\""
+        case .relayURL: "\"http://relay.example.com\""
         case .texts(.choice): "[\"no such choice\"]"
         case .texts(.pin): "[\"abc\"]"
         case .texts(.attribute): "[\"no equals sign\"]"
         case .texts(.protocolName), .texts(.hostName): "[\"\"]"
-        case .texts(.network): "[\"10.0.0.1/8\"]"
+        case .texts(.network), .texts(.proxy): "[\"10.0.0.1/8\"]"
+        case .texts(.origin): "[\"app.example.com\"]"
         case .flag: nil
         }
     }
@@ -66,7 +71,7 @@ extension OptionRow {
     package var wrongType: String {
         switch kind {
         case .flag, .integer, .integerOrAuto, .integerOrOff, .duration, .durationOrOff, .byteCount, .byteCountOrOff,
-            .choice, .text, .file, .address, .addressOrOff, .url:
+            .choice, .text, .file, .address, .addressOrOff, .url, .relayURL:
             "[1, 2]"
         case .texts: "true"
         }

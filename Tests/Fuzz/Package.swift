@@ -41,6 +41,42 @@ let package = Package(
             linkerSettings: linking
         ),
         .executableTarget(
+            name: "FuzzFrames",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzUpgrade",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzResponse",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzProxy",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzRelay",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzAuth",
+            dependencies: ["ApusSecurity", "ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
             name: "FuzzDecompress",
             dependencies: ["ApusCompression", "FuzzSupport"],
             swiftSettings: settings,

@@ -133,6 +133,15 @@ extension Peer {
         }
     }
 
+    /// Exactly so many bytes; nil when the server has finished before the first.
+    package func readExactly(_ count: Int) throws -> [UInt8]? { try readBytes(count, orNone: true) }
+
+    /// Whether there is something to read, the end included, within so many milliseconds.
+    package func hasBytes(within milliseconds: Int32) -> Bool {
+        var interest = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        return poll(&interest, 1, milliseconds) > 0
+    }
+
     /// Messages until the server finishes.
     package func readToEnd() throws -> [Message] {
         var messages: [Message] = []

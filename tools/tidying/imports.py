@@ -24,7 +24,8 @@ _OWN_IMPORTS = {
     "ApusServer": _MEETING_PLACE,
     "ApusClient": _MEETING_PLACE,
     "ApusLoad": _MEETING_PLACE,
-    "ApusConfiguration": _STATE,
+    # Of the wire it takes values such as networks.
+    "ApusConfiguration": _STATE | {"ApusWire"},
     "ApusReactor": {"CURing"},
     "ApusSecurity": {"COpenSSL", "ApusWire"},
     "ApusCompression": {"CCompression"},

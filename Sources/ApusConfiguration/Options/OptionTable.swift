@@ -4,7 +4,7 @@ public enum OptionTable {
     /// Every option, in the order of the documents.
     public static let all: [OptionRow] =
         ListenerKeys.own + ServerKeys.all + ClientKeys.all + TransportKeys.all + TLSKeys.all
-        + HandshakeKeys.all + AdminKeys.all + LoggingKeys.all + MetricsKeys.all
+        + HandshakeKeys.all + RelayKeys.all + AdminKeys.all + LoggingKeys.all + MetricsKeys.all
 
     /// By path: `server.shards`.
     static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })

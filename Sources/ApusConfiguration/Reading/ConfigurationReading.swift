@@ -20,6 +20,7 @@ public struct ConfigurationSources: Sendable {
     public func read() -> (configuration: Configuration, problems: [Problem]) {
         var configuration = Configuration()
         var problems: [Problem] = []
+        if overrides.relay != nil { configuration.takeRelayDefaults() }
         if let file {
             do throws(ConfigurationError) {
                 problems = try configuration.read(try ConfigurationSources.text(of: file), from: file)
@@ -29,6 +30,7 @@ public struct ConfigurationSources: Sendable {
                 return (configuration, error.problems)
             }
         }
+        if overrides.relay != nil { problems += configuration.readRelatives(environment) }
         problems += configuration.read(environment)
         problems += configuration.apply(overrides)
         problems += configuration.validate()
@@ -228,6 +230,6 @@ enum KeyHint {
         guard option.path == ListenerKeys.protocol.option.path, case .text(let text) = node,
             ListenerKeys.reservedProtocols.contains(text)
         else { return nil }
-        return "\(text) is not in this version: it is reserved; use packet or admin"
+        return "\(text) is not in this version: it is reserved; use packet, relay or admin"
     }
 }

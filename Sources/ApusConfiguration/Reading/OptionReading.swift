@@ -42,7 +42,7 @@ extension OptionRow {
         case .byteCount: try checked(.byteCount(try byteCount(text)))
         case .byteCountOrOff: try text == "off" ? .off : checked(.byteCount(try byteCount(text)))
         case .addressOrOff where text == "off": .off
-        case .choice, .text, .file, .address, .addressOrOff, .url: try checked(.text(text))
+        case .choice, .text, .file, .address, .addressOrOff, .url, .relayURL: try checked(.text(text))
         case .texts: try checked(.texts(OptionRow.list(text)))
         }
     }

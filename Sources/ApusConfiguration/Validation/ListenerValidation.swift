@@ -2,7 +2,7 @@
 
 extension Listener {
     var problems: [Problem] {
-        nameProblems + addressProblems + speechProblems + foreignProblems + securityProblems
+        nameProblems + addressProblems + speechProblems + speechKeyProblems + foreignProblems + securityProblems
     }
 
     private func problem<Content>(
@@ -44,15 +44,18 @@ extension Listener {
                 return [problem(.warning, TransportKeys.encryptionEnabled, reason)]
             }
             return [problem(.warning, ListenerKeys.security, reason)]
+        case .relay:
+            if security == .handshake {
+                return [problem(.error, ListenerKeys.security, "relay speaks WebSocket: none or tls")]
+            }
+            return openRelayReason.map { [problem(.warning, ListenerKeys.security, $0)] } ?? []
         case .admin:
             var problems: [Problem] = []
             if security == .handshake {
                 problems.append(problem(.error, ListenerKeys.security, "admin speaks HTTP: none or tls"))
             }
-            if isOwn(ListenerKeys.session.option) {
-                problems.append(problem(.error, ListenerKeys.session, "only for protocol packet: leave it out"))
-            }
-            if !AddressText.isLocal(address), security == .none {
+            // What answers only so much was meant for others.
+            if !AddressText.isLocal(address), security == .none, self[ListenerKeys.answers] == AdminPaths.all.rawValue {
                 problems.append(
                     problem(.warning, ListenerKeys.address, "others can reach it: use 127.0.0.1, or security tls"))
             }

@@ -8,7 +8,7 @@ extension Configuration {
     public func validate() -> [Problem] {
         let listeners = listeners
         return listenerProblems(listeners) + listeners.flatMap(\.problems) + transportProblems(listeners)
-            + loggingProblems + operationProblems + unusedSecurityProblems(listeners)
+            + relayProblems(listeners) + loggingProblems + operationProblems + unusedSecurityProblems(listeners)
     }
 
     /// - Throws: every error and every warning.
@@ -32,7 +32,7 @@ extension Configuration {
         // A port 0 is another one each time.
         let fixed = listeners.filter { !$0.address.hasSuffix(":0") && !$0.address.isEmpty }
         problems += repeated(fixed, ListenerKeys.address.option) { $0.address }
-        if isSet(ServerKeys.address.option), writtenListeners.contains(where: \.isPacket) {
+        if isSet(ServerKeys.address.option), overrides.relay != nil || writtenListeners.contains(where: \.isServing) {
             problems.append(
                 Problem(
                     .error, origin(of: ServerKeys.address), ServerKeys.address.option.path,
@@ -163,8 +163,10 @@ extension Configuration {
 }
 
 extension WrittenListener {
-    fileprivate var isPacket: Bool {
-        settings[ListenerKeys.protocol.option.name].map { $0.value == .text("packet") } ?? true
+    /// Peers, and not only those who look at the server.
+    fileprivate var isServing: Bool {
+        let admin = SettingValue.text(ListenerProtocol.admin.rawValue)
+        return settings[ListenerKeys.protocol.option.name].map { $0.value != admin } ?? true
     }
 }
 

@@ -95,9 +95,19 @@ extension Listener {
             ShownSetting(
                 path: "listener.\(name).security", value: SettingValue.text(security.rawValue).toml,
                 origin: stated.description))
-        if speaks == .packet { shown.append(shownSetting("session", ListenerKeys.session.option)) }
+        let own = speechKey
+        shown.append(shownSetting(own.name, own))
         let overridden = OptionTable.all.filter { $0.isListenerOverridable && isOwn($0) }
         return shown + overridden.map { shownSetting($0.name, $0) }
+    }
+
+    /// What only listeners of its protocol have.
+    private var speechKey: OptionRow {
+        switch speaks {
+        case .packet: ListenerKeys.session.option
+        case .relay: ListenerKeys.proxyProtocol.option
+        case .admin: ListenerKeys.answers.option
+        }
     }
 
     private func shownSetting(_ name: String, _ option: OptionRow) -> ShownSetting {

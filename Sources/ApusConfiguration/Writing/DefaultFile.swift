@@ -54,6 +54,7 @@ extension OptionRow {
         switch kind {
         case .file: return "\"/etc/apus/\(name)\""
         case .url: return "\"http://127.0.0.1:4318/v1/metrics\""
+        case .relayURL: return "\"rels://relay.example.com:443\""
         case .flag, .integer, .integerOrAuto, .duration, .durationOrOff, .byteCount, .choice, .text, .address,
             .addressOrOff, .texts, .integerOrOff, .byteCountOrOff:
             return "\"\""
@@ -68,7 +69,7 @@ extension OptionRow {
             "\(ByteCountText.write(bounds.lowerBound)) to \(ByteCountText.write(bounds.upperBound)). "
         case .duration(let bounds), .durationOrOff(let bounds): "\(bounds.words). "
         case .choice(let choices): "One of \(choices.joined(separator: ", ")). "
-        case .flag, .text, .file, .address, .addressOrOff, .url, .texts: ""
+        case .flag, .text, .file, .address, .addressOrOff, .url, .relayURL, .texts: ""
         }
     }
 }

@@ -2,7 +2,7 @@
 
 public enum Documentation {
     public static var markdown: String {
-        ([introduction] + Section.allCases.map(section) + [inheritance]).joined(separator: "\n\n") + "\n"
+        ([introduction] + Section.allCases.map(section) + [RelativeDocumentation.markdown, inheritance]).joined(separator: "\n\n") + "\n"
     }
 
     private static let introduction = """

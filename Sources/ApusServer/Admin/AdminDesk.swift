@@ -8,6 +8,7 @@ import Synchronization
 /// The paths there are.
 private enum AdminResource: String, CaseIterable {
     case page = "/"
+    case health = "/health"
     case live = "/livez"
     case ready = "/readyz"
     case metrics = "/metrics"
@@ -19,8 +20,16 @@ private enum AdminResource: String, CaseIterable {
     /// It changes the server.
     var isCommand: Bool {
         switch self {
-        case .page, .live, .ready, .metrics, .status: false
+        case .page, .health, .live, .ready, .metrics, .status: false
         case .reload, .drain, .logLevel: true
+        }
+    }
+
+    func isWithin(_ scope: AdminScope) -> Bool {
+        switch self {
+        case .page, .status, .reload, .drain, .logLevel: scope == .all
+        case .metrics: scope != .health
+        case .health, .live, .ready: scope != .metrics
         }
     }
 
@@ -61,8 +70,9 @@ package final class AdminDesk: Sendable {
         if !request.isLocal, record?.isLoopback ?? true, !hosts.allows(request.host) {
             return .text(.misdirectedRequest, "\(request.host ?? ""): no name of this server (admin allowed hosts)")
         }
-        guard let resource = AdminResource(rawValue: request.path) else {
-            return .text(.notFound, "there is: " + AdminResource.allCases.map(\.rawValue).joined(separator: " "))
+        let there = AdminResource.allCases.filter { $0.isWithin(record?.adminPaths ?? .all) }
+        guard let resource = AdminResource(rawValue: request.path), there.contains(resource) else {
+            return .text(.notFound, "there is: " + there.map(\.rawValue).joined(separator: " "))
         }
         guard resource.allows(request.method) else {
             var response = AdminResponse.text(.methodNotAllowed, "\(resource.rawValue) takes \(resource.allowed)")
@@ -78,6 +88,7 @@ package final class AdminDesk: Sendable {
     private func respond(to request: AdminRequest, for resource: AdminResource) async -> AdminResponse {
         switch resource {
         case .page: AdminPage.response
+        case .health: AdminHealth(shared, stallLimit: settings.stallLimit).response
         case .live: health(\.stalls, "live")
         case .ready: health(\.reasons, "ready")
         case .metrics: metrics()
@@ -104,18 +115,27 @@ extension AdminDesk {
     }
 
     private func status(_ request: AdminRequest) async -> AdminResponse {
+        if let asked = request.parameter("peers") { return await peers(asked) }
         guard let asked = request.parameter("connections") else {
             return .json(.ok, ServerReport(shared, settings).statusJSON())
         }
         guard let countMax = Int(asked), 1...ConnectionSurvey.countLimit ~= countMax else {
             return .text(.badRequest, "connections: 1 to \(ConnectionSurvey.countLimit)")
         }
-        let top = await survey(countMax: countMax)
+        let top = await survey(.busiest, countMax: countMax)
         return .json(.ok, ServerReport(shared, settings).statusJSON(top: top))
     }
 
-    private func survey(countMax: Int) async -> SurveyResult {
-        let survey = ConnectionSurvey(countMax: countMax, shardCount: inboxes.count)
+    private func peers(_ asked: String) async -> AdminResponse {
+        guard let countMax = Int(asked), 1...ConnectionSurvey.peerCountLimit ~= countMax else {
+            return .text(.badRequest, "peers: 1 to \(ConnectionSurvey.peerCountLimit)")
+        }
+        let peers = await survey(.relayPeers, countMax: countMax).relayPeers
+        return .json(.ok, ServerReport(shared, settings).statusJSON(peers: peers))
+    }
+
+    private func survey(_ question: ConnectionSurvey.Question, countMax: Int) async -> SurveyResult {
+        let survey = ConnectionSurvey(question, countMax: countMax, shardCount: inboxes.count)
         for inbox in inboxes where !inbox.post(.survey(survey, from: 0)) { survey.shardDone() }
         let patience = Task {
             do { try await Task.sleep(for: AdminDesk.surveyPatience) } catch { return }

@@ -30,6 +30,15 @@ public struct ControlAnswer: Equatable, Sendable {
     }
 }
 
+/// Which paths an admin listener has.
+public enum AdminScope: String, CaseIterable, Sendable {
+    case all
+    /// `/metrics`.
+    case metrics
+    /// `/health`, `/livez` and `/readyz`.
+    case health
+}
+
 public struct AdminSettings: Sendable {
     /// What `/status` and `apus_build_info` say.
     public var version = "unversioned"

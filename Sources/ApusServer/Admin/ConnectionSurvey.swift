@@ -1,13 +1,16 @@
-// The connections with the most bytes and the longest queues, gathered from all shards: each looks at a part of its
-// slots a turn, so that no loop stands still for it.
+// The connections with the most bytes and the longest queues, or the relay's peers, gathered from all shards: each looks
+// at a part of its slots a turn, so that no loop stands still for it.
 
 import ApusReactor
+import ApusWire
 import Synchronization
 
 package struct SurveyedConnection: Equatable, Sendable {
     package var listener: UInt8
     /// `HOST:PORT`, or `unix:`.
     package var peer: String
+    /// Who it is to a relay, `sha-…`; nil: nobody yet, or not there.
+    package var relayPeer: String?
     package var ageNanoseconds: Nanoseconds
     package var bytesReceived: UInt64
     package var bytesSent: UInt64
@@ -19,12 +22,23 @@ package struct SurveyedConnection: Equatable, Sendable {
 package struct SurveyResult: Equatable, Sendable {
     package var byBytes: [SurveyedConnection] = []
     package var byQueue: [SurveyedConnection] = []
+    /// In no order.
+    package var relayPeers: [SurveyedConnection] = []
 }
 
 package final class ConnectionSurvey: Sendable {
     /// Slots that a shard looks at in one turn: well below a millisecond.
     static let slotsPerTurn: UInt32 = 8192
     static let countLimit = 50
+    /// The same where each one that is found is described, which takes it a microsecond or two.
+    static let describedSlotsPerTurn: UInt32 = 256
+    /// As many as fit one answer.
+    static let peerCountLimit = 10_000
+
+    package enum Question: Sendable {
+        case busiest
+        case relayPeers
+    }
 
     private struct State {
         var result = SurveyResult()
@@ -33,10 +47,12 @@ package final class ConnectionSurvey: Sendable {
         var waiting: CheckedContinuation<SurveyResult, Never>?
     }
 
+    let question: Question
     let countMax: Int
     private let state: Mutex<State>
 
-    init(countMax: Int, shardCount: Int) {
+    init(_ question: Question = .busiest, countMax: Int, shardCount: Int) {
+        self.question = question
         self.countMax = countMax
         state = Mutex(State(shardsLeft: shardCount))
     }
@@ -46,6 +62,7 @@ package final class ConnectionSurvey: Sendable {
         state.withLock { state in
             state.result.byBytes = top(state.result.byBytes + part.byBytes) { $0.byteCount }
             state.result.byQueue = top(state.result.byQueue + part.byQueue) { $0.bytesQueued }
+            state.result.relayPeers += part.relayPeers.prefix(countMax - state.result.relayPeers.count)
         }
     }
 
@@ -118,6 +135,30 @@ struct SurveyRanking {
 extension ShardState {
     /// Look at the slots from `first` on. Returns where to go on; nil: that were all.
     func survey(_ survey: ConnectionSurvey, from first: UInt32) -> UInt32? {
+        switch survey.question {
+        case .busiest: surveyBusiest(survey, from: first)
+        case .relayPeers: surveyRelayPeers(survey, from: first)
+        }
+    }
+
+    private func surveyRelayPeers(_ survey: ConnectionSurvey, from first: UInt32) -> UInt32? {
+        let end = UInt32(slab.slotCount)
+        let next = min(end, first + ConnectionSurvey.describedSlotsPerTurn)
+        let slots = (first..<max(first, next)).filter { slot in
+            slab.isOccupied(slot) && !slab[slot].pointee.closing && relayPeer(in: slot) != nil
+        }
+        survey.add(SurveyResult(relayPeers: slots.map { describe($0) }))
+        return next < end ? next : nil
+    }
+
+    /// Who it is, once that is known.
+    private func relayPeer(in slot: UInt32) -> PeerID? {
+        guard slab[slot].pointee.session == .relay else { return nil }
+        let peer = relayShard.pointee.peer(slot).pointee
+        return peer.stage == .peer ? peer.id : nil
+    }
+
+    private func surveyBusiest(_ survey: ConnectionSurvey, from first: UInt32) -> UInt32? {
         let end = UInt32(slab.slotCount)
         let next = min(end, first + ConnectionSurvey.slotsPerTurn)
         var (bytes, queues) = (SurveyRanking(countMax: survey.countMax), SurveyRanking(countMax: survey.countMax))
@@ -138,7 +179,8 @@ extension ShardState {
         let connection = slab[slot]
         return SurveyedConnection(
             listener: connection.pointee.listener,
-            peer: peerAddress(of: connection.pointee.descriptor)?.description ?? "",
+            peer: peerAddress(of: connection)?.description ?? "",
+            relayPeer: relayPeer(in: slot)?.description,
             ageNanoseconds: now - connection.pointee.opened,
             bytesReceived: connection.pointee.receivedByteCount, bytesSent: connection.pointee.sentByteCount,
             bytesQueued: UInt64(connection.pointee.unsentByteCount))

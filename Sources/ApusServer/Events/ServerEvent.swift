@@ -2,6 +2,7 @@
 // send and no secret: reasons, counts, names of listeners, addresses.
 
 import ApusSecurity
+import ApusWire
 
 public struct ServerEvent: Sendable {
     public let kind: Kind
@@ -41,6 +42,12 @@ public struct ServerEvent: Sendable {
         case refused(RefusalReason)
         case handshakeRefused(HandshakeRefusal)
         case tlsFailed(TLSFailure)
+        /// A listener behind a proxy was sent no PROXY header.
+        case proxyRefused(ProxyViolation)
+        /// A relay's peer brought a token that is not believed.
+        case relayRefused(RelayTokenRefusal)
+        /// An id of the relay is taken over again and again: two clients may have the same key.
+        case relayFlapping
         /// The kernel could not accept; the listener tries again soon.
         case acceptPaused(RefusalReason, errno: Int32)
         case acceptResumed
@@ -68,7 +75,8 @@ public struct ServerEvent: Sendable {
     public enum Name: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case listening, opened, established, closed, refused, handshakeRefused, tlsFailed, acceptPaused, acceptResumed
         case starved, handlerFailed, certificateReplaced, certificateKept, reloadApplied, reloadRefused, drainBegun
-        case drainForced, ended, heldBack, lost
+        case drainForced, ended, heldBack, lost, relayRefused, relayFlapping
+        case proxyRefused
     }
 }
 
@@ -82,6 +90,9 @@ extension ServerEvent.Kind {
         case .refused: .refused
         case .handshakeRefused: .handshakeRefused
         case .tlsFailed: .tlsFailed
+        case .relayRefused: .relayRefused
+        case .proxyRefused: .proxyRefused
+        case .relayFlapping: .relayFlapping
         case .acceptPaused: .acceptPaused
         case .acceptResumed: .acceptResumed
         case .starved: .starved
@@ -105,7 +116,9 @@ extension ServerEvent.Kind {
         case .refused(let reason): reason == .aborted ? .debug : .warning
         case .tlsFailed, .starved, .listening: .info
         case .acceptResumed, .certificateReplaced, .reloadApplied, .drainBegun: .notice
-        case .handshakeRefused, .acceptPaused, .reloadRefused, .drainForced, .heldBack, .lost: .warning
+        case .handshakeRefused, .proxyRefused, .relayRefused, .relayFlapping, .acceptPaused, .reloadRefused, .drainForced, .heldBack,
+            .lost:
+            .warning
         case .ended(let forced): forced == 0 ? .notice : .warning
         case .handlerFailed, .certificateKept: .error
         }
@@ -123,6 +136,9 @@ extension ServerEvent.Name {
         case .refused: "connection refused"
         case .handshakeRefused: "handshake refused"
         case .tlsFailed: "TLS failed"
+        case .relayRefused: "relay login refused"
+        case .proxyRefused: "no PROXY header"
+        case .relayFlapping: "a peer id flaps"
         case .acceptPaused: "accepting paused"
         case .acceptResumed: "accepting resumed"
         case .starved: "receive buffers ran out"
@@ -146,13 +162,14 @@ extension CloseReason {
     var severity: ServerEvent.Severity {
         switch self {
         case .peerFinished, .disconnect, .handler, .drained, .stopped, .idleTimeout, .reset, .tlsHandshake,
-            .handshakeRefused:
+            .handshakeRefused, .upgradeRefused, .authRefused, .replaced:
             .debug
         case .truncated, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
             .firstByteTimeout, .deadPeer, .stalledWrite, .handshakeTimeout, .tlsBroken, .drainForced, .slowRequest,
-            .slowConsumer, .controlFlood, .badRequest, .requestTimeout:
+            .slowConsumer, .controlFlood, .badRequest, .requestTimeout, .webSocketViolation, .relayViolation,
+            .proxyViolation, .addressLimit:
             .info
-        case .memoryBudget, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected, .decompression:
+        case .memoryBudget, .newsOverflow, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected, .decompression:
             .warning
         }
     }

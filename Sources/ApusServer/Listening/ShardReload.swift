@@ -9,6 +9,7 @@ package final class ShardReload: Sendable {
         let slot: UInt8
         let name: String
         let session: SessionKind
+        let isProxied: Bool
         /// Nil: as it was.
         let security: PreparedGuard?
     }
@@ -19,6 +20,7 @@ package final class ShardReload: Sendable {
     let unknownCommand: UnknownCommand
     let addressPolicy: AddressPolicy
     let replay: ReplayTable
+    let relay: RelaySettings?
     let changes: [Change]
     /// Listeners whose present sockets are left.
     let leaving: ListenerSet
@@ -32,6 +34,7 @@ package final class ShardReload: Sendable {
         unknownCommand = configuration.unknownCommand
         addressPolicy = AddressPolicy(configuration.addressLimits)
         self.replay = replay
+        relay = configuration.relay.map { RelaySettings($0) }
         self.changes = changes
         self.leaving = leaving
     }

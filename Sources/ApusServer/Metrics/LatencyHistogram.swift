@@ -48,20 +48,54 @@ package struct LatencyHistogram: ~Copyable, Sendable {
 
 /// A histogram at one moment. A value: the histograms of several loops add up.
 public struct HistogramSnapshot: Equatable, Sendable {
+    /// Which bounds it has, and the unit that they and the sum are told in.
+    public enum Scale: Sendable {
+        case seconds, milliseconds
+    }
+
+    public let scale: Scale
     /// By bucket, not cumulative; one more than there are bounds.
     public private(set) var counts: [UInt64]
     public private(set) var sumNanoseconds: UInt64
 
     package init(counts: [UInt64], sumNanoseconds: UInt64) {
-        self.counts = counts
+        (scale, self.counts) = (.seconds, counts)
+        self.sumNanoseconds = sumNanoseconds
+    }
+
+    /// - Parameter milliseconds: one more than there are `boundsMilliseconds`.
+    package init(milliseconds counts: [UInt64], sumNanoseconds: UInt64) {
+        precondition(counts.count == HistogramSnapshot.boundsMilliseconds.count + 1)
+        (scale, self.counts) = (.milliseconds, counts)
         self.sumNanoseconds = sumNanoseconds
     }
 
     static let empty = HistogramSnapshot(
         counts: Array(repeating: 0, count: LatencyHistogram.boundCount + 1), sumNanoseconds: 0)
+    static let emptyMilliseconds = HistogramSnapshot(
+        milliseconds: Array(repeating: 0, count: boundsMilliseconds.count + 1), sumNanoseconds: 0)
 
     public var count: UInt64 { counts.reduce(0, +) }
     public var sumSeconds: Double { Double(sumNanoseconds) / 1e9 }
+
+    /// In its unit.
+    public var sum: Double {
+        switch scale {
+        case .seconds: sumSeconds
+        case .milliseconds: Double(sumNanoseconds) / 1e6
+        }
+    }
+
+    /// The upper bounds of all its buckets but the last, in its unit.
+    public var bounds: [Double] {
+        switch scale {
+        case .seconds: HistogramSnapshot.boundsSeconds
+        case .milliseconds: HistogramSnapshot.boundsMilliseconds
+        }
+    }
+
+    /// Those of the relatives of our relay (relay.md §3.7).
+    public static let boundsMilliseconds: [Double] = [0.1, 0.5, 1, 5, 10, 50, 100, 500, 1000, 5000, 10_000]
 
     /// The upper bounds of all buckets but the last, in seconds.
     public static let boundsSeconds: [Double] = (0..<LatencyHistogram.boundCount).map {
@@ -78,8 +112,10 @@ public struct HistogramSnapshot: Equatable, Sendable {
     }
 
     static func + (left: HistogramSnapshot, right: HistogramSnapshot) -> HistogramSnapshot {
-        HistogramSnapshot(
-            counts: zip(left.counts, right.counts).map { $0 + $1 },
-            sumNanoseconds: left.sumNanoseconds &+ right.sumNanoseconds)
+        precondition(left.scale == right.scale, "histograms of different bounds do not add up")
+        var sum = left
+        sum.counts = zip(left.counts, right.counts).map { $0 + $1 }
+        sum.sumNanoseconds = left.sumNanoseconds &+ right.sumNanoseconds
+        return sum
     }
 }

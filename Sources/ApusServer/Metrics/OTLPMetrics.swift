@@ -81,6 +81,7 @@ public enum OTLPMetrics {
     private static func unit(of family: MetricFamily) -> String {
         let name = family.name.hasSuffix("_total") ? String(family.name.dropLast(6)) : family.name
         if name.hasSuffix("_seconds") { return "s" }
+        if name.hasSuffix("_milliseconds") { return "ms" }
         return name.hasSuffix("_bytes") ? "By" : "1"
     }
 
@@ -115,11 +116,9 @@ public enum OTLPMetrics {
         case .number(let number): json.value("asDouble", number)
         case .histogram(let histogram):
             json.value("count", "\(histogram.count)")
-            json.value("sum", histogram.sumSeconds)
+            json.value("sum", histogram.sum)
             json.array("bucketCounts") { json in histogram.counts.forEach { json.value(nil, "\($0)") } }
-            json.array("explicitBounds") { json in
-                HistogramSnapshot.boundsSeconds.forEach { json.value(nil, $0) }
-            }
+            json.array("explicitBounds") { json in histogram.bounds.forEach { json.value(nil, $0) } }
         }
     }
 }

@@ -26,11 +26,11 @@ package enum PrometheusText {
     private static func append(
         _ histogram: HistogramSnapshot, _ own: [MetricLabel], of name: String, to text: inout String
     ) {
-        let bounds = HistogramSnapshot.boundsSeconds.map(number) + ["+Inf"]
+        let bounds = histogram.bounds.map(number) + ["+Inf"]
         for (bound, count) in zip(bounds, histogram.cumulativeCounts) {
             text += "\(name)_bucket\(labels(own + [MetricLabel("le", bound)])) \(count)\n"
         }
-        text += "\(name)_sum\(labels(own)) \(number(histogram.sumSeconds))\n"
+        text += "\(name)_sum\(labels(own)) \(number(histogram.sum))\n"
         text += "\(name)_count\(labels(own)) \(histogram.count)\n"
     }
 

@@ -7,6 +7,7 @@ extension ServerReport {
     /// Every name, also of what is zero: a series that begins with its first event shows no rate for it.
     package var families: [MetricFamily] {
         serverFamilies + connectionFamilies + trafficFamilies + securityFamilies + loopFamilies + processFamilies
+            + (isRelay ? totals.relay.families : [])
     }
 
     private var serverFamilies: [MetricFamily] {
@@ -57,7 +58,7 @@ extension ServerReport {
             perListener("apus_received_bytes_total", .counter, "Bytes received, by listener.") { $0.bytesReceived },
             perListener("apus_sent_bytes_total", .counter, "Bytes sent, by listener.") { $0.bytesSent },
             byReason(
-                "apus_dropped_total", "Replies and pushes that were not delivered, by reason.",
+                "apus_dropped_total", "Replies, pushes and relayed messages that were not delivered, by reason.",
                 DropReason.allCases.map { ($0.label, totals.dropped[$0]) }),
             MetricFamily(
                 "apus_service_seconds", .histogram,

@@ -60,6 +60,8 @@ package struct ServerReport: Sendable {
     package let totals: ServerMetrics
     package let reloads: (applied: UInt64, refused: UInt64)
     package let logRecordsDropped: UInt64
+    /// Some listener speaks `relay`, or did.
+    package var isRelay: Bool { listeners.contains { $0.record.session == .relay } || totals.relay.logins > 0 }
 
     /// How long messages waited for their answers, over all loops.
     package var serviceTimes: HistogramSnapshot { loops.reduce(.empty) { $0 + $1.serviceTimes } }

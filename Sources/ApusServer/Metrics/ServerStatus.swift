@@ -3,8 +3,10 @@
 import ApusWire
 
 extension ServerReport {
-    /// - Parameter top: connections to list; nil: none were asked for.
-    package func statusJSON(top: SurveyResult? = nil) -> String {
+    /// - Parameters:
+    ///   - top: connections to list; nil: none were asked for.
+    ///   - peers: of the relay, the same.
+    package func statusJSON(top: SurveyResult? = nil, peers: [SurveyedConnection]? = nil) -> String {
         var json = JSONText()
         json.object { json in
             writeServer(to: &json)
@@ -19,7 +21,9 @@ extension ServerReport {
             writeTotals(to: &json)
             writeReasons(to: &json)
             write(serviceTimes, to: &json)
+            if isRelay { totals.relay.write(to: &json) }
             if let top { write(top, to: &json) }
+            if let peers { json.array("peers") { json in peers.forEach { write($0, to: &json) } } }
         }
         return json.text
     }
@@ -126,6 +130,7 @@ extension ServerReport {
         json.object { json in
             json.value("listener", listener?.record.name ?? "")
             json.value("peer", connection.peer)
+            if let id = connection.relayPeer { json.value("peer_id", id) }
             json.value("age_seconds", Double(connection.ageNanoseconds) / 1e9)
             json.value("received_bytes", connection.bytesReceived)
             json.value("sent_bytes", connection.bytesSent)

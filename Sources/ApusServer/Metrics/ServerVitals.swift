@@ -61,6 +61,7 @@ package struct ListenerRecord: Equatable, Sendable {
     /// Its row in every shard's `ListenerCounterTable`.
     package var place: UInt8
     package var isAccepting = true
+    package var adminPaths: AdminScope
 
     package init(_ configuration: ListenerConfiguration, address: String, place: UInt8) {
         name = configuration.name
@@ -68,6 +69,7 @@ package struct ListenerRecord: Equatable, Sendable {
         session = configuration.session
         security = configuration.security.label
         validity = configuration.security.validity
+        adminPaths = configuration.adminPaths
         self.place = place
     }
 

@@ -1,5 +1,5 @@
-// Lines that end with CR LF and hold neither those nor other control bytes, tabs excepted, and what requests and responses
-// have alike in them (RFC 9112 §2). It must never know which of the two it reads.
+// Lines that end with CR LF and hold neither those nor other control bytes, tabs excepted, and what requests and
+// responses have alike in them (RFC 9112 §2). It must never know which of the two it reads.
 
 enum HTTPLine {
     /// The line from `start` on without its end, which is two bytes.

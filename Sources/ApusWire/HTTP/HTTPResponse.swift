@@ -66,6 +66,17 @@ public enum HTTPDate {
         return "\(name), \(two(date.day)) \(months[date.month - 1]) \(date.year) \(clock) GMT"
     }
 
+    /// For what is in a body: `1994-11-06T08:49:37.125Z` (RFC 3339 §5.6).
+    public static func internetText(unixMilliseconds: UInt64) -> String {
+        let (seconds, millisecond) = unixMilliseconds.quotientAndRemainder(dividingBy: 1000)
+        let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        // Four digits hold no year after 9999.
+        let date = civil(daysSince1970: Int(min(day, 2_932_896)))
+        let clock = [second / 3600, second / 60 % 60, second % 60].map { two(Int($0)) }.joined(separator: ":")
+        let fraction = "\(millisecond + 1000)".dropFirst()
+        return "\(date.year)-\(two(date.month))-\(two(date.day))T\(clock).\(fraction)Z"
+    }
+
     /// The Gregorian date (Hinnant, "chrono-compatible low-level date algorithms"): years begin in March there, so that
     /// the leap day is the last of a year.
     private static func civil(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {

@@ -1,8 +1,8 @@
-// Finds the head of an HTTP/1.1 response in bytes that have arrived (RFC 9112 §4). It holds limits and no bytes; it must
-// never know which request it answers. Bodies are the caller's: all that is told of one is how it ends.
+// Finds the head of an HTTP/1.1 response in bytes that have arrived (RFC 9112 §4). It holds limits and no bytes; it
+// must never know which request it answers. Bodies are the caller's: all that is told of one is how it ends.
 
-/// As strict as the request decoder: no bare CR or LF, no folded lines, no space before a colon, one Content-Length, none
-/// beside Transfer-Encoding.
+/// As strict as the request decoder: no bare CR or LF, no folded lines, no space before a colon, one Content-Length,
+/// none beside Transfer-Encoding.
 public struct HTTPResponseDecoder: BitwiseCopyable, Sendable {
     /// The status line has the limit of a request line; nothing is said of bodies.
     public let limits: HTTPLimits

@@ -18,8 +18,9 @@ public struct PeerID: Hashable, BitwiseCopyable, Sendable {
     /// The 36 bytes as little-endian numbers, in their order: for hashing.
     @inlinable public var words: (UInt64, UInt64, UInt64, UInt64, UInt32) { (word0, word1, word2, word3, tail) }
 
+    /// From what `words` gave.
     @inlinable
-    init(words: (UInt64, UInt64, UInt64, UInt64), tail: UInt32) {
+    public init(words: (UInt64, UInt64, UInt64, UInt64), tail: UInt32) {
         (word0, word1, word2, word3) = words
         self.tail = tail
     }

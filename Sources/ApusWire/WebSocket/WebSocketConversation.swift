@@ -1,5 +1,6 @@
-// Which frame may follow which (RFC 6455 §5.4, §5.5): fragments of one message in order, control frames anywhere between
-// them, nothing after a close. One per connection; it keeps counts and no bytes, and must never know what a message says.
+// Which frame may follow which (RFC 6455 §5.4, §5.5): fragments of one message in order, control frames anywhere
+// between them, nothing after a close. One per connection; it keeps counts and no bytes, and must never know what a
+// message says.
 
 public struct WebSocketConversation: BitwiseCopyable, Sendable {
     /// What all fragments of a message may have together, inclusive; bytes.

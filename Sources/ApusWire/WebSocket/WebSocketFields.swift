@@ -1,5 +1,5 @@
-// The fields that an upgrade looks at, found in one walk over a head. Offsets only; it must never know which of them are
-// needed.
+// The fields that an upgrade looks at, found in one walk over a head. Offsets only; it must never know which of them
+// are needed.
 
 struct WebSocketFields {
     private(set) var namesWebSocket = false

@@ -49,17 +49,58 @@ public enum WebSocketMask {
         return key &>> bitCount | key &<< (32 &- bitCount)  // a shift by 32 is one by 0, which changes nothing here
     }
 
-    /// Each byte of `source` with its byte of the key. `target` is `source` itself or does not overlap it.
+    /// Each byte of `source` with its byte of the key: 64 and 16 at a time, the last 15 by eight, four and one. Steps
+    /// of four leave the key where it was. `target` is `source` itself or does not overlap it: what is written is never
+    /// read again.
     @inlinable
     static func combine(
         _ source: UnsafeRawPointer, into target: UnsafeMutableRawPointer, byteCount: Int, _ key: UInt32
     ) {
+        let wide = SIMD4<UInt32>(repeating: key.littleEndian)
         var offset = 0
+        // Every offset is within `byteCount`, which is within both sides; no sum passes it.
+        while byteCount &- offset >= 64 {
+            for lane in 0..<4 { unsafe combine(source, target, at: offset &+ 16 &* lane, wide) }
+            offset &+= 64
+        }
+        while byteCount &- offset >= 16 {
+            unsafe combine(source, target, at: offset, wide)
+            offset &+= 16
+        }
+        if byteCount &- offset >= 8 {
+            unsafe combine(source, target, at: offset, UInt64(key) << 32 | UInt64(key))
+            offset &+= 8
+        }
+        if byteCount &- offset >= 4 {
+            unsafe combine(source, target, at: offset, key)
+            offset &+= 4
+        }
+        var rest = key
         while offset < byteCount {
-            let byte = unsafe source.load(fromByteOffset: offset, as: UInt8.self)
-            let mask = UInt8(truncatingIfNeeded: key &>> UInt32(truncatingIfNeeded: 8 &* (offset & 3)))
-            unsafe target.storeBytes(of: byte ^ mask, toByteOffset: offset, as: UInt8.self)
+            unsafe combine(source, target, at: offset, UInt8(truncatingIfNeeded: rest))
+            rest &>>= 8
             offset &+= 1
         }
+    }
+
+    @inlinable
+    @inline(__always)
+    static func combine(
+        _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, at offset: Int, _ key: SIMD4<UInt32>
+    ) {
+        // So many bytes are there, as the caller knows, and any of them are a vector; neither side has to be aligned.
+        let bytes = unsafe source.loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt32>.self)
+        unsafe target.storeBytes(of: bytes ^ key, toByteOffset: offset, as: SIMD4<UInt32>.self)
+    }
+
+    /// - Parameter key: the first byte lowest, whatever the machine's order.
+    @inlinable
+    @inline(__always)
+    static func combine<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, at offset: Int, _ key: Word
+    ) {
+        // As above, with any bytes being an integer.
+        let bytes = unsafe source.loadUnaligned(fromByteOffset: offset, as: Word.self)
+        unsafe target.storeBytes(of: bytes ^ key.littleEndian, toByteOffset: offset, as: Word.self)
     }
 }

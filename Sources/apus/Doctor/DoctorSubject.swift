@@ -57,10 +57,11 @@ struct DoctorSubject {
     /// Each once, whichever listeners name it.
     private var secretFiles: [(setting: String, path: String)] {
         let keys = [("psk_file", HandshakeKeys.presharedKeyFile), ("identity_file", HandshakeKeys.identityFile)]
-        return keys.flatMap { name, key in
+        let ofListeners = keys.flatMap { name, key in
             let listeners = prepared?.configuration.listeners.filter { $0.security == .handshake } ?? []
             return Set(listeners.compactMap { $0[key] }).sorted().map { (name, $0) }
         }
+        return ofListeners + (prepared?.configuration.relaySecretFiles ?? [])
     }
 }
 

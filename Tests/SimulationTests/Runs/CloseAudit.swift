@@ -68,7 +68,9 @@ extension Simulation {
         case .slowConsumer: isSlow(client)
         // The model's connections are plain, and short of words.
         case .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered,
-            .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout:
+            .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout, .upgradeRefused,
+            .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow,
+            .proxyViolation, .addressLimit:
             false
         }
     }
@@ -159,7 +161,9 @@ extension Simulation {
             return client.manners.isPrompt && plan.weather.latencyMax <= 2 * .millisecond
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
             .slowRequest, .slowConsumer, .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake,
-            .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout:
+            .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout,
+            .upgradeRefused, .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow,
+            .proxyViolation, .addressLimit:
             return false
         }
     }

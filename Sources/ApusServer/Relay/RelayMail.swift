@@ -1,0 +1,216 @@
+// What shards tell one another about peers. Each id has a home, whose word counts: it gives every claim an epoch and
+// tells all shards; it also knows who is interested in the id. What a shard tells itself goes the same way, without mail.
+//
+//     peer's shard ──claim, release──▶ home ──placed, removed──▶ every shard
+//     peer's shard ──subscribe, …────▶ home ──news─────────────▶ subscriber's shard
+
+import ApusReactor
+import ApusRelay
+import ApusWire
+
+/// What is said of an id, or of a peer.
+enum RelayNotice {
+    /// To the home: this connection is the peer from now on; it has left.
+    case claim(PeerID, holder: UInt64)
+    case release(PeerID, holder: UInt64)
+    /// To the home: this peer wants to hear of that one; no more; of nobody any more.
+    case subscribe(PeerID, subscriber: UInt64)
+    case unsubscribe(PeerID, subscriber: UInt64)
+    case forget(subscriber: UInt64)
+    /// To every shard: where a peer is; that it is nowhere.
+    case placed(PeerID, holder: UInt64, epoch: UInt64)
+    case removed(PeerID, epoch: UInt64)
+    /// To a subscriber's shard.
+    case news(PeerNews)
+}
+
+// MARK: Telling
+
+extension ShardState {
+    /// So many notices that a peer causes are certain to be taken by any home. Half of what may wait is for those that
+    /// cannot wait with their cause: departures, and what homes say.
+    mutating func mayTellHomes(_ count: Int) -> Bool {
+        for target in 0..<shardCount where target != Int(index) {
+            let outbox = shared.mail.outbox(from: Int(index), to: target)
+            guard outbox.room >= outbox.capacity / 2 + count else {
+                isLaneStarved = true
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Enough for whoever waits to try again.
+    var lanesHaveRoom: Bool {
+        (0..<shardCount).allSatisfy { target in
+            guard target != Int(index) else { return true }
+            let outbox = shared.mail.outbox(from: Int(index), to: target)
+            return outbox.room >= outbox.capacity / 2 + RelayFormat.listCountMax
+        }
+    }
+
+    /// A departure is one notice to a home and one to all.
+    var hasRoomToDepart: Bool {
+        (0..<shardCount).allSatisfy { target in
+            target == Int(index) || shared.mail.outbox(from: Int(index), to: target).room >= 2
+        }
+    }
+
+    /// Tell an id's home. Its caller has seen that there is room.
+    mutating func tellHome(of id: PeerID, _ notice: RelayNotice) {
+        tell(notice, to: UInt8(relayShard.pointee.hash.home(of: id, shardCount: shardCount)))
+    }
+
+    mutating func tellAll(_ notice: RelayNotice) {
+        for target in 0..<shardCount { tell(notice, to: UInt8(target)) }
+    }
+
+    private mutating func tell(_ notice: RelayNotice, to target: UInt8) {
+        if target == index { return take(notice) }
+        doorbells.insert(target)
+        let isTaken = shared.mail.outbox(from: Int(index), to: Int(target)).post(ControlMessage(notice))
+        // The target has not turned for thousands of notices. It will not find this peer, which others do.
+        if !isTaken { counters.relay.noticesLost.add() }
+    }
+
+    /// Hand news to the shards of those who asked for them, as far as there is room.
+    mutating func tellNews() {
+        for target in 0..<shardCount {
+            while mayTellNews(to: target), let news = relayShard.pointee.registry.popNews(for: target) {
+                tell(.news(news), to: UInt8(target))
+            }
+        }
+    }
+
+    private func mayTellNews(to target: Int) -> Bool {
+        guard target != Int(index) else { return true }
+        let outbox = shared.mail.outbox(from: Int(index), to: target)
+        return outbox.room > outbox.capacity / 2
+    }
+}
+
+// MARK: Hearing
+
+extension ShardState {
+    mutating func take(_ notice: RelayNotice) {
+        switch notice {
+        case .claim(let id, let holder): claim(id, holder)
+        case .release(let id, let holder):
+            guard let epoch = relayShard.pointee.registry.release(id, by: holder) else { return }
+            tellAll(.removed(id, epoch: epoch))
+        case .subscribe(let id, let subscriber):
+            if case .full = relayShard.pointee.registry.subscribe(id, by: subscriber) {
+                counters.relay.subscriptionsRefused.add()
+            }
+        case .unsubscribe(let id, let subscriber): relayShard.pointee.registry.unsubscribe(id, by: subscriber)
+        case .forget(let subscriber): relayShard.pointee.registry.removeSubscriber(subscriber)
+        case .placed(let id, let holder, let epoch): place(id, holder, epoch)
+        case .removed(let id, let epoch): _ = relayShard.pointee.directory.remove(id, epoch: epoch)
+        case .news(let news): keep(news)
+        }
+    }
+
+    /// At home: the last one wins.
+    private mutating func claim(_ id: PeerID, _ holder: UInt64) {
+        guard let claim = relayShard.pointee.registry.claim(id, by: holder, at: now.nanoseconds) else {
+            // More peers than connections there may be: those that have just left are not all told yet.
+            counters.relay.noticesLost.add()
+            return
+        }
+        if claim.isFlapping {
+            counters.relay.flappings.add()
+            note(.relayFlapping)
+        }
+        tellAll(.placed(id, holder: holder, epoch: claim.epoch))
+    }
+
+    /// Everywhere: whoever was there before ends, if it is here.
+    private mutating func place(_ id: PeerID, _ holder: UInt64, _ epoch: UInt64) {
+        switch relayShard.pointee.directory.place(id, holder: holder, epoch: epoch) {
+        case .replaced(let before):
+            evict(ConnectionToken(bits: before.holder))
+            timePlacing(of: ConnectionToken(bits: holder))
+        case .new: timePlacing(of: ConnectionToken(bits: holder))
+        case .stale: break
+        case .full: counters.relay.noticesLost.add()
+        }
+    }
+
+    /// At the peer's shard: its login is as long ago as it was asked for the first time.
+    private mutating func timePlacing(of token: ConnectionToken) {
+        guard token.shard == index, slab.connection(token.slot, generation: token.generation) != nil else { return }
+        counters.relay.placingTimes.add(now - relayShard.pointee.peer(token.slot).pointee.lastProbed)
+    }
+
+    /// At a subscriber's shard: it is told when its connection has room.
+    private mutating func keep(_ news: PeerNews) {
+        let token = ConnectionToken(bits: news.subscriber)
+        guard let connection = slab.connection(token.slot, generation: token.generation),
+            connection.pointee.phase == .open
+        else { return }
+        let isKept = relayShard.pointee.news.append(news.id, isOnline: news.isOnline, for: token.slot)
+        touch(token.slot)
+        // What is lost would never be told: the peer comes back and asks again.
+        guard isKept else { return end(connection, .newsOverflow) }
+        relayShard.pointee.peer(token.slot).pointee.hasNews = true
+    }
+
+    private func end(_ connection: UnsafeMutablePointer<Connection>, _ reason: CloseReason) {
+        connection.pointee.reason = reason
+        connection.pointee.phase = .closing
+    }
+}
+
+// MARK: Interest
+
+extension ShardState {
+    mutating func subscribe(
+        _ ids: PeerIDList, in message: RawSpan, _ slot: UInt32, _ peer: UnsafeMutablePointer<RelayPeer>,
+        _ connection: UnsafeMutablePointer<Connection>
+    ) -> Verdict {
+        guard mayTellHomes(ids.count) else { return .pause }
+        let subscriber = token(of: slot, connection).bits
+        if ids.count > 0 { peer.pointee.hasSubscribed = true }
+        counters.relay.subscriptions.add(UInt64(ids.count))
+        for index in ids.indices {
+            let id = ids.id(at: index, in: message)
+            tellHome(of: id, .subscribe(id, subscriber: subscriber))
+        }
+        return ids.count > 0 || admitControl(connection) ? .next : .finish(.controlFlood)
+    }
+
+    mutating func unsubscribe(
+        _ ids: PeerIDList, in message: RawSpan, _ slot: UInt32, _ peer: UnsafeMutablePointer<RelayPeer>,
+        _ connection: UnsafeMutablePointer<Connection>
+    ) -> Verdict {
+        guard mayTellHomes(ids.count) else { return .pause }
+        let subscriber = token(of: slot, connection).bits
+        for index in ids.indices {
+            let id = ids.id(at: index, in: message)
+            tellHome(of: id, .unsubscribe(id, subscriber: subscriber))
+        }
+        return ids.count > 0 || admitControl(connection) ? .next : .finish(.controlFlood)
+    }
+
+    /// Tell a peer who came and went, as far as its connection has room.
+    mutating func tellPeer(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
+        for isOnline in [true, false] {
+            while mayAddControl(connection), writeNews(isOnline: isOnline, slot, connection) {}
+        }
+        relayShard.pointee.peer(slot).pointee.hasNews = !relayShard.pointee.news.isEmpty(for: slot)
+    }
+
+    /// One list. False: there is nothing to say, or no buffer to say it in.
+    private mutating func writeNews(
+        isOnline: Bool, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) -> Bool {
+        let count = relayShard.pointee.news.listCount(for: slot, isOnline: isOnline)
+        guard count > 0 else { return false }
+        let relay = relayShard
+        let isWritten = appendFrame(payloadByteCount: RelayEncoder.listByteCount(count), to: connection) { output in
+            relay.pointee.news.take(count, for: slot, isOnline: isOnline, into: &output)
+        }
+        if isWritten { counters.relay.newsTold.add(UInt64(count)) }
+        return isWritten
+    }
+}

@@ -1,0 +1,68 @@
+// One shard's part of the relay: which peer is where, the truth about the ids whose home it is, and what waits for peers
+// that are slow. State only: it neither sends nor closes.
+
+import ApusReactor
+import ApusRelay
+import ApusWire
+
+struct RelayShard: ~Copyable {
+    var settings: RelaySettings
+    /// Which shard is an id's home.
+    let hash: PeerHash
+    /// Where every peer of the server is.
+    var directory: PeerDirectory
+    /// Of the ids whose home is this shard: who has them, and who is interested.
+    var registry: PeerRegistry
+    /// For peers of this shard: who came and went.
+    var news: PeerNewsQueue
+    /// For peers of this shard whose connections have enough to send.
+    var backlog: RelayBacklog
+    /// A message that is looked at whole, and one on its way into the backlog or out of it.
+    var message = Scratch(byteCount: RelayFormat.messageByteCountMax)
+    var outgoing = Scratch(byteCount: RelayFormat.messageByteCountMax)
+    /// By slot; an entry is meaningful while its connection speaks `relay`.
+    private let peers: UnsafeMutablePointer<RelayPeer>
+
+    /// - Parameters:
+    ///   - slotCount: connections of this shard.
+    ///   - peersMax: of the whole server.
+    ///   - seed: the same in all shards of a server, known to nobody outside.
+    init(_ settings: RelaySettings, slotCount: Int, peersMax: Int, seed: UInt64) {
+        let sizes = settings.sizes
+        self.settings = settings
+        hash = PeerHash(seed: seed)
+        directory = PeerDirectory(capacity: peersMax, seed: seed)
+        registry = PeerRegistry(limits: PeerRegistryLimits(sizes, peersMax: peersMax), seed: seed)
+        news = PeerNewsQueue(slotCount: slotCount, capacity: sizes.interestsMax, seed: seed)
+        backlog = RelayBacklog(slotCount: slotCount, limits: BacklogLimits(settings), seed: seed)
+        peers = .allocate(capacity: slotCount)
+    }
+
+    deinit { peers.deallocate() }
+
+    /// The peer in a slot. Its memory stands as long as the shard.
+    @inline(__always)
+    func peer(_ slot: UInt32) -> UnsafeMutablePointer<RelayPeer> { peers + Int(slot) }
+
+    /// A connection begins in a slot.
+    func begin(_ slot: UInt32) { (peers + Int(slot)).initialize(to: RelayPeer()) }
+}
+
+extension BacklogLimits {
+    fileprivate init(_ settings: RelaySettings) {
+        self.init()
+        bytesPerDestinationMax = settings.sizes.backlogByteCountMax
+        byteBudget = settings.sizes.backlogBudget
+        ageNanosecondsMax = settings.messageAgeMax
+    }
+}
+
+extension PeerRegistryLimits {
+    fileprivate init(_ sizes: RelaySizes, peersMax: Int) {
+        self.init(
+            peersMax: peersMax, subscribersMax: peersMax, interestsMax: sizes.interestsMax,
+            interestsPerSubscriberMax: sizes.interestsPerPeerMax)
+        flaps.countMax = UInt32(sizes.flapCount)
+        flaps.windowNanoseconds = sizes.flapWindow
+    }
+}

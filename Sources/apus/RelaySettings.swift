@@ -1,0 +1,106 @@
+// From [relay] to what relay listeners are told, secrets read. It starts nothing.
+
+import ApusConfiguration
+import ApusServer
+
+extension RelayConfiguration {
+    /// Nil where no listener speaks relay.
+    /// - Throws: what is wrong with files of secrets, at the keys that name them.
+    init?(from configuration: Configuration) throws(ConfigurationError) {
+        // Without an address it is no valid configuration, which `validate` tells.
+        guard !configuration.relayListeners.isEmpty, let instanceURL = configuration.relayInstanceURL
+        else { return nil }
+        self.init(instanceURL: instanceURL, secrets: try RelaySecretReading(configuration).secrets())
+        allowsAnyToken = configuration[RelayKeys.allowsAnyToken]
+        tokenLifetimeMax = configuration[RelayKeys.maxTokenLifetime]
+        healthInterval = configuration[RelayKeys.healthInterval]
+        livenessTimeout = configuration[RelayKeys.livenessTimeout]
+        backlogByteCountMax = configuration[RelayLimitKeys.backlogPerPeer]
+        backlogBudgetPerShard = configuration[RelayLimitKeys.backlogBudget]
+        messageAgeMax = configuration[RelayLimitKeys.maxMessageAge]
+        subscriptionsPerPeerMax = configuration[RelayLimitKeys.maxSubscriptionsPerPeer]
+        subscriptionsPerShardMax = configuration[RelayLimitKeys.maxSubscriptions]
+        origins = RelayOrigins(named: configuration[RelayLimitKeys.allowedOrigins])
+        trustedProxies = configuration[RelayLimitKeys.trustedProxies]
+        flapCount = configuration[RelayLimitKeys.flapCount]
+        flapWindow = configuration[RelayLimitKeys.flapWindow]
+    }
+}
+
+extension RelayOrigins {
+    fileprivate init(named texts: [String]) {
+        switch texts {
+        case []: self = .any
+        case [ElementKind.sameHost]: self = .sameHost
+        default: self = .list(texts)
+        }
+    }
+}
+
+extension Configuration {
+    /// The files that hold the relay's secrets.
+    var relaySecretFiles: [(setting: String, path: String)] {
+        guard !relayListeners.isEmpty else { return [] }
+        let sources = [(relaySecretKey, relaySecret), (previousRelaySecretKey, previousRelaySecret)]
+        return sources.compactMap { key, source in
+            guard case .file(let path) = source else { return nil }
+            return (key.option.name, path)
+        }
+    }
+
+    /// Networks whose addresses are not limited: those that say so, and proxies, behind whom many are.
+    var unlimitedNetworks: [String] {
+        var networks = self[DefenceKeys.trustedNetworks]
+        guard !relayListeners.isEmpty else { return networks }
+        for proxy in self[RelayLimitKeys.trustedProxies] {
+            let network = proxy.contains("/") ? proxy : "\(proxy)/\(proxy.contains(":") ? 128 : 32)"
+            if !networks.contains(network) { networks.append(network) }
+        }
+        return networks
+    }
+}
+
+/// The secrets, whether they are written out or in files.
+private struct RelaySecretReading {
+    let configuration: Configuration
+
+    init(_ configuration: Configuration) { self.configuration = configuration }
+
+    /// The current one first.
+    func secrets() throws(ConfigurationError) -> [String] {
+        var secrets: [String] = []
+        var problems: [Problem] = []
+        let sources = [
+            (configuration.relaySecretKey, configuration.relaySecret),
+            (configuration.previousRelaySecretKey, configuration.previousRelaySecret),
+        ]
+        for (key, source) in sources {
+            guard let source else { continue }
+            do throws(SecretFileError) {
+                secrets.append(try text(of: source))
+            } catch {
+                problems.append(Problem(.error, configuration.origin(of: key), key.option.path, error.reason))
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return secrets
+    }
+
+    private func text(of source: SecretSource) throws(SecretFileError) -> String {
+        switch source {
+        case .text(let text): text
+        case .file(let path): try SecretFile.relaySecret(path)
+        }
+    }
+}
+
+extension SecretFile {
+    /// Text that is not empty, as management servers have it.
+    static func relaySecret(_ path: String) throws(SecretFileError) -> String {
+        let bytes = try read(path)
+        guard let text = String(validating: bytes, as: UTF8.self), !text.isEmpty, text.utf8.count <= 4096 else {
+            throw SecretFileError(path, "a secret is 1 to 4096 bytes of UTF-8 text")
+        }
+        return text
+    }
+}
