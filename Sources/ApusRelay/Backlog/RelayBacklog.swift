@@ -35,7 +35,7 @@ public struct RelayBacklog: ~Copyable {
         var blockCount = 0
     }
 
-    private let limits: BacklogLimits
+    private var limits: BacklogLimits
     private let hash: PeerHash
     private var pool: BlockPool
     private let queues: Reserved<Queue>
@@ -68,6 +68,9 @@ public struct RelayBacklog: ~Copyable {
         sizes = SizeClasses(capacity: blockCount)
         destinationOfSlot = Heads(capacity: slotCount)
     }
+
+    /// Messages that wait already are judged by it too.
+    public mutating func limitAge(toNanoseconds ageMax: UInt64) { limits.ageNanosecondsMax = ageMax }
 
     /// What a backlog with these limits reserves: the budget and what keeps order in it; touched as messages wait.
     public static func memoryByteCount(slotCount: Int, _ limits: BacklogLimits) -> Int {
