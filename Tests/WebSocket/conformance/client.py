@@ -9,8 +9,8 @@ import struct
 
 from . import frames
 
-# Without a byte of progress: for what has to come, and for what a server that differs may never say.
-PATIENCE_SECONDS, SILENCE_SECONDS = 60, 3
+# Without a byte of progress.
+PATIENCE_SECONDS = 60
 
 
 class Observation:
@@ -103,14 +103,17 @@ class RawClient:
         self.socket.close()
 
 
-def play(case, address, path):
-    """Send the case's pieces, wait for what is expected, say goodbye unless the case did."""
+def play(case, address, path, silence_seconds=PATIENCE_SECONDS):
+    """Send the case's pieces, wait for what is expected, say goodbye unless the case did.
+
+    `silence_seconds`: how long a server is waited for that may never close, since it does not see what the case shows.
+    """
     client = RawClient(*address, path)
     try:
         for piece in case.pieces():
             client.send(piece)
         if case.ends_itself:
-            client.read_until(lambda seen: False, SILENCE_SECONDS)
+            client.read_until(lambda seen: False, silence_seconds)
         else:
             client.read_until(lambda seen: len(seen.messages) >= len(case.messages)
                               and len(seen.pongs) >= len(case.pongs))

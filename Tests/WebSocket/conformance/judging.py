@@ -6,6 +6,9 @@ from npro.rig import require
 from . import client
 from .differences import DIFFERENCES
 
+# Ten cases take as long as this.
+SILENCE_SECONDS = 5
+
 
 def play(report, cases, ours, theirs, is_whole):
     """`theirs` is None where it cannot be had: then our side is judged alone. `is_whole`: no case is left out."""
@@ -24,7 +27,7 @@ def _judge(case, ours, theirs, found):
     require(not case.differences(seen), f"expected {_shown(case)}, and saw {_brief(case.differences(seen))}")
     if theirs is None:
         return
-    other = case.differences(client.play(case, theirs, "/echo"))
+    other = case.differences(client.play(case, theirs, "/echo", SILENCE_SECONDS))
     for part in other:
         entry = next((entry for entry in DIFFERENCES if entry.explains(case.name, part)), None)
         require(entry, f"websockets differs in {part}, and no entry says why: {_brief(other)}, not {_shown(case)}")
