@@ -106,6 +106,7 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
+        .testTarget(name: "ApusRelayTests", dependencies: ["ApusRelay", "ApusWire"], swiftSettings: settings),
         .testTarget(
             name: "ApusCompressionTests",
             dependencies: ["ApusCompression", "TestSupport"],
@@ -141,8 +142,8 @@ let package = Package(
         .testTarget(
             name: "apusTests",
             dependencies: [
-                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity", "ApusServer",
-                "ConfigurationSamples", "TestSupport", logging,
+                "apus", "ApusClient", "ApusConfiguration", "ApusLogging", "ApusReactor", "ApusSecurity",
+                "ApusServer", "ApusWire", "ConfigurationSamples", "TestSupport", logging,
             ],
             swiftSettings: settings),
     ],

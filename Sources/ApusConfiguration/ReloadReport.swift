@@ -25,13 +25,21 @@ public struct ReloadReport: Sendable {
     public var changed: [Entry] { entries.filter { $0.outcome != .unchanged } }
     public var needsRestart: [Entry] { entries.filter { $0.outcome == .needsRestart } }
 
-    /// - Parameter needingRestart: names of keys that the server could not take over beyond what the table says, since
-    ///   it depends on how it was started.
-    public init(from old: Configuration, to new: Configuration, needingRestart: Set<String> = []) {
+    /// - Parameters:
+    ///   - started: what the process began with. Keys that need a restart are compared with it: they wait until it is
+    ///     started anew or the old value comes back, however many reloads there are between. Nil: with `old`.
+    ///   - needingRestart: names of keys that the server could not take over beyond what the table says, since it
+    ///     depends on how it was started.
+    public init(
+        from old: Configuration, to new: Configuration, startedWith started: Configuration? = nil,
+        needingRestart: Set<String> = []
+    ) {
         let options = OptionTable.all.filter { $0.section != .listener }
         entries = options.map { option in
-            let entry = Entry(option, option.path, old.value(of: option), new.value(of: option))
-            return option.isServers && needingRestart.contains(option.name) ? entry.waiting : entry
+            let waits = option.reload == .restart || option.isServers && needingRestart.contains(option.name)
+            let before = waits ? started ?? old : old
+            let entry = Entry(option, option.path, before.value(of: option), new.value(of: option))
+            return waits ? entry.waiting : entry
         } + ReloadReport.listenerEntries(old.listeners, new.listeners)
     }
 

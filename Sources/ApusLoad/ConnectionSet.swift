@@ -91,7 +91,7 @@ struct ConnectionSet: ~Copyable {
     }
 
     /// A ring, an output, and what a process has open anyway.
-    private static func raiseDescriptors(for connections: Int) throws(LoadError) {
+    static func raiseDescriptors(for connections: Int) throws(LoadError) {
         let needed = connections + 32
         let limit = raiseDescriptorLimit()
         guard needed <= limit else { throw .descriptors(needed: needed, limit: limit) }

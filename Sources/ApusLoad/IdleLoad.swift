@@ -1,95 +1,94 @@
-// Connections that exchange one Echo each and then do nothing, on the calling thread: what one costs the server in
-// memory.
+// Connections that exchange one message each and then do nothing, on the calling thread: what one costs the server in
+// memory. What a connection speaks is its set's to know.
 
 import ApusReactor
 
-package struct IdleLoad: ~Copyable {
-    /// Made and asked at a time, so that the reading shows what idle connections keep and not what a crowd has left
-    /// behind.
-    private static let stepCount = 128
-    private static let textByteCount = 64
-    /// How long a step may take without any reply.
-    private static let patience: Nanoseconds = 10 * .second
+/// Connections that can be made idle, of one protocol.
+protocol IdleConnections: ~Copyable {
+    var address: SocketAddress { get }
+    var now: Instant { get }
+    /// Tried, in their order; those of them that failed; those that are open now.
+    var started: Int { get }
+    var failedCount: Int { get }
+    var openCount: Int { get }
 
-    private let configuration: IdleLoadConfiguration
-    private var connections: ConnectionSet
+    mutating func open(upTo target: Int) throws(LoadError)
+    /// Ask for one exchange on each.
+    mutating func beginExchange(_ range: Range<Int>)
+    func isExchanging(_ range: Range<Int>) -> Bool
+    /// One turn; true when something arrived.
+    mutating func turn(until deadline: Instant) -> Bool
+    mutating func close()
+}
 
+package enum IdleLoad {
     /// Run the load to its end. It takes twice the settling time and what the connecting takes.
     package static func run(_ configuration: IdleLoadConfiguration) throws(LoadError) -> IdleReport {
         try configuration.validate()
         _ = try serverMemory(of: configuration.serverPID)
-        var load = try IdleLoad(configuration)
-        let baseline = try load.measure(upTo: configuration.baseline)
-        let full = try load.measure(upTo: configuration.connections)
-        load.connections.close()
-        return load.report(from: baseline, to: full)
+        switch configuration.session {
+        case .packet: return try measure(try IdlePackets(configuration), configuration)
+        case .relay(let access): return try measure(try IdlePeers(access, configuration), configuration)
+        }
     }
 
-    private init(_ configuration: IdleLoadConfiguration) throws(LoadError) {
+    private static func measure<Connections: IdleConnections & ~Copyable>(
+        _ connections: consuming Connections, _ configuration: IdleLoadConfiguration
+    ) throws(LoadError) -> IdleReport {
+        var measurement = IdleMeasurement(configuration, connections)
+        return try measurement.run()
+    }
+}
+
+private struct IdleMeasurement<Connections: IdleConnections & ~Copyable>: ~Copyable {
+    /// Made and asked at a time, so that the reading shows what idle connections keep and not what a crowd has left
+    /// behind. Even, so that pairs are made together.
+    private static var stepCount: Int { 128 }
+    /// How long a step may take without any reply.
+    private static var patience: Nanoseconds { 10 * .second }
+
+    private let configuration: IdleLoadConfiguration
+    private var connections: Connections
+
+    init(_ configuration: IdleLoadConfiguration, _ connections: consuming Connections) {
         self.configuration = configuration
-        connections = try ConnectionSet(
-            to: configuration.address, count: configuration.connections,
-            from: SourceAddresses(for: configuration.address),
-            requests: EchoRequests(
-                connections: configuration.connections, textByteCount: IdleLoad.textByteCount, countPerSendMax: 1),
-            outstandingMax: 0, security: configuration.security, tier: configuration.tier)
+        self.connections = connections
     }
 
-    /// The server's memory while so many connections are idle.
-    private struct Reading {
-        let made: Int
-        let alive: Int
-        let byteCount: Int
+    mutating func run() throws(LoadError) -> IdleReport {
+        let baseline = try measure(upTo: configuration.baseline)
+        let full = try measure(upTo: configuration.connections)
+        connections.close()
+        return IdleReport(configuration, from: baseline, to: full)
     }
 
-    private mutating func measure(upTo target: Int) throws(LoadError) -> Reading {
+    private mutating func measure(upTo target: Int) throws(LoadError) -> IdleReading {
         while connections.started < target {
             let first = connections.started
-            try connections.open(upTo: min(target, first + IdleLoad.stepCount))
+            try connections.open(upTo: min(target, first + Self.stepCount))
             try exchange(first..<connections.started)
         }
         settle()
-        guard connections.openCount > 0 else { throw .closed(configuration.address) }
-        return Reading(
-            made: connections.started - connections.errors.connect,
-            alive: connections.openCount,
-            byteCount: try serverMemory(of: configuration.serverPID))
+        guard connections.openCount > 0 else { throw .closed(connections.address) }
+        return try IdleReading(
+            of: configuration.serverPID, made: connections.started - connections.failedCount,
+            alive: connections.openCount)
     }
 
     private mutating func exchange(_ range: Range<Int>) throws(LoadError) {
-        for index in range { connections.request(1, on: index) }
-        connections.flush()
-        var deadline = connections.now + IdleLoad.patience
-        while range.contains(where: { connections.waits(on: $0) }) {
-            connections.wait(until: deadline)
-            while connections.next() != nil { deadline = connections.now + IdleLoad.patience }
-            connections.flush()
+        connections.beginExchange(range)
+        var deadline = connections.now + Self.patience
+        while connections.isExchanging(range) {
+            if connections.turn(until: deadline) { deadline = connections.now + Self.patience }
             guard connections.now < deadline else {
-                throw .noReply(configuration.address, seconds: IdleLoad.patience.seconds)
+                throw .noReply(connections.address, seconds: Self.patience.seconds)
             }
         }
     }
 
-    /// Nothing happens, apart from PINGs that are answered.
+    /// Nothing happens, apart from the server's questions, which are answered.
     private mutating func settle() {
         let deadline = connections.now + Nanoseconds(seconds: configuration.settleSeconds)
-        while connections.now < deadline {
-            connections.wait(until: deadline)
-            while connections.next() != nil {}
-            connections.flush()
-        }
-    }
-
-    private func report(from baseline: Reading, to full: Reading) -> IdleReport {
-        let added = full.alive - baseline.alive
-        return IdleReport(
-            address: "\(configuration.address)",
-            connections: full.made,
-            baseline: baseline.made,
-            alive: full.alive,
-            pid: configuration.serverPID,
-            rssBytesBaseline: baseline.byteCount,
-            rssBytes: full.byteCount,
-            bytesPerConnection: added > 0 ? Double(full.byteCount - baseline.byteCount) / Double(added) : 0)
+        while connections.now < deadline { _ = connections.turn(until: deadline) }
     }
 }

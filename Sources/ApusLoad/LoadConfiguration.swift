@@ -68,9 +68,25 @@ package struct ConnectLoadConfiguration: Sendable {
     }
 }
 
-/// Connections that exchange one Echo each and then do nothing.
+/// What idle connections speak.
+package enum IdleSession: Sendable {
+    /// One Echo each.
+    case packet
+    /// One datagram each, to another peer.
+    case relay(RelayAccess)
+
+    var name: String {
+        switch self {
+        case .packet: "packet"
+        case .relay: "relay"
+        }
+    }
+}
+
+/// Connections that exchange one message each and then do nothing.
 package struct IdleLoadConfiguration: Sendable {
     package var address: SocketAddress
+    package var session = IdleSession.packet
     package var connections = 10_000
     /// Connections at the first reading of the server's memory.
     package var baseline = 200
@@ -102,7 +118,7 @@ enum LoadLimits {
     static let rate = 0.001...100_000_000.0
 }
 
-private func require<Value: Comparable & Sendable>(
+func require<Value: Comparable & Sendable>(
     _ name: String, in range: ClosedRange<Value>, is value: Value
 ) throws(LoadError) {
     guard range.contains(value) else {

@@ -18,6 +18,10 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
     /// A connection could not be protected, for the reason given.
     case insecure(String)
     case noReply(SocketAddress, seconds: Double)
+    /// A relay that lets nobody in, for the reason given.
+    case relay(SocketAddress, String)
+    /// Too few pairs could be made as the placement wants them.
+    case unplaced(pairs: Int, found: Int, shards: Int)
     /// Its processor time and memory were asked for.
     case server(ProcessUnreadable)
 
@@ -45,6 +49,11 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
         case .insecure(let reason): "A connection is not secure: \(reason)"
         case .noReply(let address, let seconds):
             "The server at \(address) accepted and did not answer in \(seconds) s: does it speak the packet protocol?"
+        case .relay(let address, let reason):
+            "The relay at \(address) lets nobody in: \(reason). Is it one, and is --auth-secret its secret?"
+        case .unplaced(let pairs, let found, let shards):
+            "\(pairs) pairs are to be placed and \(found) can be, for the peers are on \(shards) threads of the server: "
+                + "has it as many --shards as that takes, and is --server-pid its own?"
         case .server(let reason): "The server's process: \(reason)"
         }
     }

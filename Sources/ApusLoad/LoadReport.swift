@@ -228,26 +228,3 @@ extension ConnectReport: Encodable {
         try container.encode(server, forKey: .server)
     }
 }
-
-package struct IdleReport: Encodable, Equatable, Sendable {
-    package let kind = "idle"
-    package var address: String
-    /// Made, exchanged an Echo and were idle at the second reading.
-    package var connections: Int
-    /// The same at the first reading.
-    package var baseline: Int
-    /// Those still open at the end.
-    package var alive: Int
-    package var pid: Int32
-    /// The server's user memory at the two readings.
-    package var rssBytesBaseline: Int
-    package var rssBytes: Int
-    package var bytesPerConnection: Double
-
-    enum CodingKeys: String, CodingKey {
-        case kind, address, connections, baseline, alive, pid
-        case rssBytesBaseline = "rss_bytes_baseline"
-        case rssBytes = "rss_bytes"
-        case bytesPerConnection = "bytes_per_connection"
-    }
-}

@@ -99,4 +99,24 @@ extension SocketAddress {
         case .unix, nil: nil
         }
     }
+
+    package init(host: HostAddress, port: UInt16) {
+        if host.isIPv4 {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(truncatingIfNeeded: host.low).bigEndian
+            address.sin_port = port.bigEndian
+            self.init(copying: address)
+        } else {
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            // A union of numbers of the same 16 bytes, all of which are written.
+            unsafe address.sin6_addr.__in6_u.__u6_addr32 = (
+                UInt32(truncatingIfNeeded: host.high >> 32).bigEndian, UInt32(truncatingIfNeeded: host.high).bigEndian,
+                UInt32(truncatingIfNeeded: host.low >> 32).bigEndian, UInt32(truncatingIfNeeded: host.low).bigEndian
+            )
+            address.sin6_port = port.bigEndian
+            self.init(copying: address)
+        }
+    }
 }

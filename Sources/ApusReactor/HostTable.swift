@@ -56,10 +56,18 @@ package final class HostTable: @unchecked Sendable {
     private let memory: ReservedMemory
 
     package init(connectionsMax: Int) throws(SystemError) {
+        bucketCount = HostTable.bucketCount(connectionsMax: connectionsMax)
+        memory = try ReservedMemory(byteCount: HostTable.memoryByteCount(connectionsMax: connectionsMax), for: "hosts")
+    }
+
+    private static func bucketCount(connectionsMax: Int) -> Int {
         let entryCount = max(2 * connectionsMax, 4096)
-        bucketCount = (entryCount + HostTable.entriesPerBucket - 1) / HostTable.entriesPerBucket
-        memory = try ReservedMemory(
-            byteCount: bucketCount * HostTable.entriesPerBucket * HostTable.entryByteCount, for: "hosts")
+        return (entryCount + entriesPerBucket - 1) / entriesPerBucket
+    }
+
+    /// What a table for so many connections reserves.
+    package static func memoryByteCount(connectionsMax: Int) -> Int {
+        bucketCount(connectionsMax: connectionsMax) * entriesPerBucket * entryByteCount
     }
 
     /// One more connection of this host, if its limits let it.

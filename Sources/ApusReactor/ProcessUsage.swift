@@ -88,6 +88,18 @@ package func processCPU(of pid: Int32) throws(ProcessUnreadable) -> ProcessCPU {
     return ProcessCPU(total: try threadsTotal(of: pid), userTicks: user, systemTicks: system)
 }
 
+/// What each living thread of a process has used since it started, by the thread's number: the scheduler's count, which
+/// is exact for a thread that is asleep.
+package func threadCPU(of pid: Int32) throws(ProcessUnreadable) -> [String: Nanoseconds] {
+    var used: [String: Nanoseconds] = [:]
+    for thread in try directoryEntries("/proc/\(pid)/task") {
+        // A thread may end between the listing and the reading: what it used is no longer counted anywhere exact.
+        guard let line = readable("/proc/\(pid)/task/\(thread)/schedstat") else { continue }
+        used[thread] = line.split(separator: " ").first.flatMap { Nanoseconds($0) } ?? 0
+    }
+    return used
+}
+
 /// The anonymous and shared memory of a process that is resident: what it allocated and touched. Pages of the program's
 /// and its libraries' files are left out, for the system shares and drops them as it likes.
 package func residentByteCount(of pid: Int32) throws(ProcessUnreadable) -> Int {
@@ -100,6 +112,13 @@ package func residentByteCount(of pid: Int32) throws(ProcessUnreadable) -> Int {
     return (anonymous + shared) * 1024
 }
 
+/// All memory of a process that is resident, pages that others map too divided among them (Pss).
+package func proportionalByteCount(of pid: Int32) throws(ProcessUnreadable) -> Int {
+    let path = "/proc/\(pid)/smaps_rollup"
+    guard let proportional = kibibytes(of: "Pss:", in: try textFile(path)) else { throw ProcessUnreadable(path: path) }
+    return proportional * 1024
+}
+
 // MARK: Reading /proc
 
 private func microseconds(_ time: timeval) -> UInt64 {
@@ -107,13 +126,7 @@ private func microseconds(_ time: timeval) -> UInt64 {
 }
 
 private func threadsTotal(of pid: Int32) throws(ProcessUnreadable) -> Nanoseconds {
-    var total: Nanoseconds = 0
-    for thread in try directoryEntries("/proc/\(pid)/task") {
-        // A thread may end between the listing and the reading: what it used is no longer counted anywhere exact.
-        guard let line = readable("/proc/\(pid)/task/\(thread)/schedstat") else { continue }
-        total += line.split(separator: " ").first.flatMap { Nanoseconds($0) } ?? 0
-    }
-    return total
+    try threadCPU(of: pid).values.reduce(0, +)
 }
 
 private func kibibytes(of field: String, in text: String) -> Int? {

@@ -55,12 +55,23 @@ public struct PeerDirectory: ~Copyable {
     ///   - seed: nobody outside may know it.
     public init(capacity: Int, seed: UInt64) {
         precondition(1...1 << 30 ~= capacity, "a directory has room for 1 … 2^30 peers")
-        let cellCount = 1 << (Int.bitWidth - (2 * capacity - 1).leadingZeroBitCount)
+        let cellCount = PeerDirectory.cellCount(capacity: capacity)
         hash = PeerHash(seed: seed)
         cells = Reserved(repeating: 0, count: cellCount)
         mask = cellCount - 1
         peers = Reserved(capacity: capacity)
         numbers = Numbers(capacity: capacity)
+    }
+
+    /// What a directory for so many reserves; the peers' part of it is touched as they come.
+    public static func memoryByteCount(capacity: Int) -> Int {
+        Reserved<UInt64>.byteCount(capacity: cellCount(capacity: capacity))
+            + Reserved<Peer>.byteCount(capacity: capacity) + Numbers.byteCount(capacity: capacity)
+    }
+
+    /// The power of two that is at least twice as much.
+    private static func cellCount(capacity: Int) -> Int {
+        1 << (Int.bitWidth - (2 * capacity - 1).leadingZeroBitCount)
     }
 
     public var count: Int { numbers.takenCount }

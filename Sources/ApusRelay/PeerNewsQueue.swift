@@ -36,6 +36,13 @@ public struct PeerNewsQueue: ~Copyable {
         firstOffline = Heads(capacity: slotCount)
     }
 
+    /// What a queue of this size reserves; it is touched as news wait.
+    public static func memoryByteCount(slotCount: Int, capacity: Int) -> Int {
+        2 * Heads.byteCount(capacity: slotCount) + Reserved<Piece>.byteCount(capacity: capacity)
+            + Numbers.byteCount(capacity: capacity) + HashIndex.byteCount(capacity: capacity)
+            + Chains.byteCount(capacity: capacity)
+    }
+
     public var count: Int { numbers.takenCount }
 
     public func isEmpty(for slot: UInt32) -> Bool {

@@ -63,6 +63,10 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case badRequest
     /// An admin peer's request was not whole in time.
     case requestTimeout
+    /// A proxy did not say who its peer is, as its listener expects.
+    case proxyViolation
+    /// A proxy's peer has as many connections as its address may have, or opens them too fast.
+    case addressLimit
     /// A relay's peer did not ask for a WebSocket as it must; the response said what is wrong.
     case upgradeRefused
     /// A relay's peer broke RFC 6455; the close frame said how.
@@ -112,6 +116,8 @@ public enum CloseReason: UInt8, CaseIterable, BitwiseCopyable, Sendable {
         case .controlFlood: "control_flood"
         case .badRequest: "bad_request"
         case .requestTimeout: "request_timeout"
+        case .proxyViolation: "proxy_violation"
+        case .addressLimit: "address_limit"
         case .upgradeRefused: "upgrade_refused"
         case .webSocketViolation: "websocket_violation"
         case .relayViolation: "relay_violation"

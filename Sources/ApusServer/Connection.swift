@@ -51,7 +51,7 @@ package struct Connection: BitwiseCopyable {
     package var reason = CloseReason.peerFinished
     package let listener: UInt8
     /// Where its address is counted.
-    let hostPlace: HostPlace
+    var hostPlace: HostPlace
     package let session: SessionKind
     /// With the payload limit that held when it began.
     let decoder: PacketDecoder
@@ -80,6 +80,10 @@ package struct Connection: BitwiseCopyable {
 
     /// What stands between the wire and the session.
     package var protection = Protection.none
+    /// A proxy has yet to say who the peer is.
+    var awaitsProxyHeader = false
+    /// What a proxy has said; nil: the peer is where the socket says.
+    var forwarded: ForwardedAddress?
     /// Keys are agreed on, or none are needed: the session may speak.
     package var isEstablished = true
 

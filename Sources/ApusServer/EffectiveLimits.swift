@@ -133,6 +133,10 @@ extension ServerConfiguration {
                 value: slots * Limits.slotByteCount,
                 reason: "slots for \(slots) connections (\(Limits.connectionsReserve) times max_connections, for "
                     + "reloads), \(Limits.slotByteCount) bytes each"),
+            Term(
+                value: Limits.adminConnectionsMax * Limits.slotByteCount,
+                reason: "slots for \(Limits.adminConnectionsMax) admin connections besides"),
+            Term(value: ShardEventLane.byteCount, reason: "events on their way to the log"),
         ]
         return EffectiveLimit(name: "memory of a shard", unit: .bytes, terms: terms, available: nil)
     }
@@ -140,11 +144,18 @@ extension ServerConfiguration {
     private func processMemory(on host: HostLimits) -> EffectiveLimit {
         let shard = shardMemory(on: host).sum
         let mailbox = MailboxSizes().mailboxByteCount
+        let slots = Limits.connectionsReserved(
+            for: maxConnections, descriptors: host.descriptors, listeners: listeners.count, shards: shards)
+        // As `Server.start` has it made.
+        let counted = Limits.connectionsReserve * min(maxConnections, slots)
         var terms = [
             Term(value: shards * shard, reason: "shards: \(shards) of \(shard) bytes"),
             Term(
                 value: shards * (shards - 1) * mailbox,
                 reason: "mailboxes between shards: \(shards * (shards - 1)) of \(mailbox) bytes"),
+            Term(
+                value: HostTable.memoryByteCount(connectionsMax: counted),
+                reason: "connections counted by address, for as many as a reload may allow"),
         ]
         if isHandshakeSpoken {
             terms.append(

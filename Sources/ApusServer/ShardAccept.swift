@@ -64,6 +64,7 @@ extension Shard where IO: ~Copyable {
             descriptor, generation: place.generation, listener: admission.listener, session: admission.session,
             hostPlace: admission.host, payloadByteCountMax: state.pointee.limits.payloadByteCountMax,
             at: state.pointee.now)
+        connection.awaitsProxyHeader = state.pointee.proxied.contains(admission.listener)
         if let reason = state.pointee.protect(&connection) {
             state.pointee.slab.giveBack(place.slot)
             giveUpPlace(admission)
@@ -199,5 +200,8 @@ package struct ListenerSet: BitwiseCopyable, Sendable {
     }
 
     mutating func insert(_ slot: UInt8) { bits |= 1 << UInt64(slot) }
+    mutating func set(_ slot: UInt8, to isMember: Bool) {
+        if isMember { insert(slot) } else { bits &= ~(1 << UInt64(slot)) }
+    }
     func contains(_ slot: UInt8) -> Bool { bits & (1 << UInt64(slot)) != 0 }
 }

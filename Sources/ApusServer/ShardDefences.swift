@@ -2,22 +2,33 @@
 // that ask for nothing must not come in floods. It closes nothing: who asks it does.
 
 import ApusReactor
+import ApusWire
 
 extension Shard where IO: ~Copyable {
     /// A place for one more connection of this peer's address. A reason: it is refused.
     mutating func admitAddress(of descriptor: Descriptor, _ index: Int) -> Result<HostPlace, AddressRefusal> {
         // Admin connections have a limit of their own: whoever looks after a flooded server must get in.
         if state.pointee.addressPolicy.isOff || speaksAdmin(listeners[index]) { return .success(.none) }
+        // The proxy's own address is everybody's: who comes is counted when the proxy has said who it is.
+        if state.pointee.proxied.contains(listeners[index].listener) { return .success(.none) }
         // No host: a UNIX socket, or a peer that is gone already, as its first receive will say.
         guard let host = io.host(of: descriptor), !state.pointee.addressPolicy.trusts(host) else {
             return .success(.none)
         }
+        if isTrustedProxy(host, index) { return .success(.none) }
         let limits = state.pointee.addressPolicy.limits
         return switch state.pointee.shared.hosts.admit(host.site, limits, at: state.pointee.now) {
         case .admitted(let place): .success(place)
         case .tooFast: .failure(AddressRefusal(reason: .addressRate))
         case .tooMany: .failure(AddressRefusal(reason: .addressLimit))
         }
+    }
+
+    /// Whoever comes through it is counted when it has said who that is.
+    private func isTrustedProxy(_ host: HostAddress, _ index: Int) -> Bool {
+        guard state.pointee.sessions[Int(listeners[index].listener)] == .relay else { return false }
+        let proxies = state.pointee.relayShard.pointee.settings.trustedProxies
+        return proxies.contains(IPAddress(high: host.high, low: host.low))
     }
 
     /// What is left of the received bytes is the beginning of a packet, whose rest is awaited from now on.

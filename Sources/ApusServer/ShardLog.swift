@@ -43,7 +43,7 @@ extension ShardState {
         event.connection = ConnectionToken(
             shard: index, generation: connection.pointee.generation, slot: slab.slot(of: connection))
         // A closed connection has given its descriptor back: the number may be another's by now.
-        if connection.pointee.phase != .closed { event.peer = peerAddress(of: connection.pointee.descriptor) }
+        if connection.pointee.phase != .closed { event.peer = peerAddress(of: connection) }
         shared.events.lanes[Int(index)].post(event)
     }
 
@@ -52,7 +52,7 @@ extension ShardState {
         var event = LogEvent(kind)
         event.shard = index
         event.listener = listener.flatMap { UInt8(exactly: $0) }
-        event.peer = socket.flatMap { peerAddress(of: $0) }
+        event.peer = socket.flatMap { ApusReactor.peerAddress(of: $0) }
         shared.events.lanes[Int(index)].post(event)
     }
 }

@@ -44,6 +44,15 @@ extension Shard where IO: ~Copyable {
         }
         // A connection that is ending reads only so that closing it does not reset what the peer has yet to read.
         guard connection.pointee.phase == .open else { return }
+        if connection.pointee.awaitsProxyHeader { return receiveProxyHeader(bytes, slot, connection) }
+        receiveWire(bytes, slot, connection)
+    }
+
+    /// Bytes of what the listener speaks, protected or not.
+    @inline(__always)
+    mutating func receiveWire(
+        _ bytes: UnsafeMutableRawBufferPointer, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
+    ) {
         if case .tls(let tls) = connection.pointee.protection {
             return receiveRecords(UnsafeRawBufferPointer(bytes), tls, slot, connection)
         }

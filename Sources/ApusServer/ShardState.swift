@@ -17,6 +17,8 @@ package struct ShardSettings: Sendable {
     package var counters: ShardCounters
     package var sessions: [SessionKind]  // tidy: settings, before the loop runs
     package var securities: [ListenerSecurity]  // tidy: settings, before the loop runs
+    /// Listeners whose connections begin with a PROXY header.
+    package var proxied = ListenerSet()
     package var shared: SharedState
     package var inbox: Inbox<ShardEvent>
     /// Answers admin requests; needed where a listener speaks them.
@@ -41,6 +43,9 @@ package struct ShardSettings: Sendable {
         securities = configuration.listeners.map(\.security)
         counters = shared.entries[Int(index)].counters
         relay = configuration.relay.map { RelaySettings($0) }
+        for (slot, listener) in configuration.listeners.enumerated() where listener.proxyProtocol {
+            proxied.insert(UInt8(slot))
+        }
     }
 }
 
@@ -64,6 +69,7 @@ package struct ShardState: ~Copyable {
     /// By slot, as `sessions` and `guards` are; a slot has another listener only when nothing refers to the one before.
     private(set) var listenerNames: [String]  // tidy: as many as there are slots; read by handlers that ask
     private(set) var sessions = InlineArray<64, SessionKind>(repeating: .message)
+    private(set) var proxied: ListenerSet
     /// NPRO handshakes that were completed lately.
     private(set) var replay: ReplayTable
     /// The reload that was taken in last.
@@ -123,6 +129,7 @@ package struct ShardState: ~Copyable {
         replay = settings.shared.replay
         let unused = Limits.listenersMax - settings.listenerNames.count
         listenerNames = settings.listenerNames + repeatElement("", count: unused)
+        proxied = settings.proxied
         for (index, session) in settings.sessions.enumerated() { sessions[index] = session }
         touched = .allocate(capacity: settings.limits.connections)
         self.now = now
@@ -190,6 +197,7 @@ extension ShardState {
             if listenerNames[slot] != change.name { counters.listeners[change.slot].pointee.reset() }
             listenerNames[slot] = change.name
             sessions[slot] = change.session
+            proxied.set(change.slot, to: change.isProxied)
             change.security?.replace(guards + slot)
         }
     }

@@ -1,4 +1,4 @@
-// `apus bench`: what the three benchmarks share.
+// `apus bench`: what the benchmarks share.
 
 import ApusLoad
 import ApusSecurity
@@ -16,7 +16,7 @@ struct Bench: ParsableCommand {
 
               apus bench packet --connections 64 --depth 16 --seconds 5
             """,
-        subcommands: [BenchPacket.self, BenchConnect.self, BenchIdle.self]
+        subcommands: [BenchPacket.self, BenchRelay.self, BenchConnect.self, BenchIdle.self]
     )
 }
 
@@ -30,13 +30,14 @@ struct BenchOptions: ParsableArguments {
     @OptionGroup var security: ClientSecurityOptions
 
     /// The generator packs no payload, and takes the server's name from the address.
-    func clientSecurity() throws -> ClientSecurity? {
+    /// - Parameter standard: where no flag says anything.
+    func clientSecurity(standard: SecurityArgument = .handshake) throws -> ClientSecurity? {
         guard security.handshake.compressionSettings.algorithms.isEmpty else {
             throw Failure(.invalidConfiguration, "apus: --compression: the load generator has none; leave it out")
         }
         var options = security
         if options.kind == .tls, options.serverName == nil { options.serverName = hostOfAddress }
-        return try options.clientSecurity()
+        return try options.clientSecurity(standard: standard)
     }
 
     /// Nil for a UNIX path.
@@ -72,6 +73,13 @@ enum ReportText {
             ("max", latency.max),
         ]
         return "latency    " + columns.map { "\($0) \(decimal($1, digits: 1)) µs" }.joined(separator: "  ")
+    }
+
+    /// - Parameter wanted: what became of a message that was not in vain.
+    static func openLoop(_ openLoop: OpenLoopReport, _ wanted: String) -> String {
+        let text = "open loop  \(openLoop.intended) due, \(openLoop.unanswered) never \(wanted), "
+            + "at most \(openLoop.backlogMax) behind"
+        return openLoop.backlogExceeded ? text + " — the server cannot keep this rate" : text
     }
 
     static func generator(_ generator: GeneratorReport) -> String {

@@ -1,4 +1,4 @@
-// `apus bench connect`: connections per second.
+// `apus bench connect`: connections, or logins at a relay, per second.
 
 import ApusLoad
 import ArgumentParser
@@ -8,15 +8,21 @@ struct BenchConnect: ParsableCommand {
         commandName: "connect",
         abstract: "Connections that come, exchange one PING, and go.",
         discussion: """
-            Exit code 1 when one was refused or answered wrongly.
+            With --session relay each upgrades to WebSocket and logs in, as another peer every time. Exit code 1 when \
+            one was refused or answered wrongly.
 
-            Example:
+            Examples:
 
               apus bench connect --seconds 5 --concurrency 64 --server-pid $(pidof apus)
+              apus bench connect --session relay --auth-secret-file secret --server-pid $(pidof apus)
             """
     )
 
     @OptionGroup var options: BenchOptions
+    @OptionGroup var relay: RelayAccessOptions
+
+    @Option(help: "What they speak: packet, or relay.")
+    var session = SessionArgument.packet
 
     @Option(help: "How many seconds are measured.")
     var seconds = 5.0
@@ -31,6 +37,18 @@ struct BenchConnect: ParsableCommand {
     var serverPid: Int32?
 
     func run() throws {
+        let line = ProgressLine()
+        let report = switch session {
+        case .packet: try connect { line.show($0.text(counting: "connections")) }
+        case .relay: try logIn { line.show($0.text(counting: "logins")) }
+        }
+        line.clear()
+        try options.json ? Output.json(report) : print(report)
+        try fail(for: report.errors)
+    }
+
+    private func connect(_ progress: (LoadProgress) -> Void) throws -> ConnectReport {
+        try relay.refuse(for: session)
         var configuration = ConnectLoadConfiguration(address: try options.parsed { try .init(parsing: $0) })
         configuration.seconds = seconds
         configuration.concurrency = concurrency
@@ -41,18 +59,24 @@ struct BenchConnect: ParsableCommand {
         }
         configuration.security = try options.clientSecurity()
         configuration.tier = try options.tier { try .fromEnvironment() }
+        return try ConnectLoad.run(configuration, progress: progress)
+    }
 
-        let line = ProgressLine()
-        let report = try ConnectLoad.run(configuration) { line.show($0.text(counting: "connections")) }
-        line.clear()
-        try options.json ? Output.json(report) : print(report)
-        try fail(for: report.errors)
+    private func logIn(_ progress: (LoadProgress) -> Void) throws -> ConnectReport {
+        guard !resume else {
+            throw Failure(.invalidConfiguration, "apus: --resume: only --session packet does that here; leave it out")
+        }
+        var configuration = RelayLoginConfiguration(access: try relay.access(options))
+        configuration.seconds = seconds
+        configuration.concurrency = concurrency
+        configuration.serverPID = serverPid
+        return try RelayLoginLoad.run(configuration, progress: progress)
     }
 
     private func print(_ report: ConnectReport) throws {
         try Output.line("\(report.address): \(report.concurrency) connections at a time")
         try Output.line(
-            "connects   \(report.connections) in \(decimal(report.seconds, digits: 2)) s: "
+            (session == .relay ? "logins     " : "connects   ") + "\(report.connections) in \(decimal(report.seconds, digits: 2)) s: "
                 + "\(compact(report.connectionsPerSecond))/s")
         if report.resumptionsOffered > 0 {
             try Output.line("resumed    \(report.resumed) of \(report.resumptionsOffered) sessions offered")
@@ -60,7 +84,7 @@ struct BenchConnect: ParsableCommand {
         try Output.line(ReportText.latency(report.latency))
         try Output.line(ReportText.generator(report.generator))
         if let server = report.server {
-            try Output.line(ReportText.server(server, per: "connection", server.cpuMicrosecondsPerConnection))
+            try Output.line(ReportText.server(server, per: session == .relay ? "login" : "connection", server.cpuMicrosecondsPerConnection))
         }
     }
 

@@ -75,17 +75,11 @@ struct BenchPacket: ParsableCommand {
             try Output.line("reconnects \(count), \(report.errors.lost) replies lost")
         }
         try Output.line(ReportText.latency(report.latency))
-        if let openLoop = report.openLoop { try Output.line(text(of: openLoop)) }
+        if let openLoop = report.openLoop { try Output.line(ReportText.openLoop(openLoop, "answered")) }
         try Output.line(ReportText.generator(report.generator))
         if let server = report.server {
             try Output.line(ReportText.server(server, per: "message", server.cpuMicrosecondsPerMessage))
         }
-    }
-
-    private func text(of openLoop: OpenLoopReport) -> String {
-        let text = "open loop  \(openLoop.intended) due, \(openLoop.unanswered) never answered, "
-            + "at most \(openLoop.backlogMax) behind"
-        return openLoop.backlogExceeded ? text + " — the server cannot keep this rate" : text
     }
 
     private func fail(for errors: LoadErrors) throws {

@@ -87,7 +87,7 @@ extension ExitStatus {
         case .configuration, .tooLarge: .invalidConfiguration
         case .ring: .hostNotFit
         case .socket, .system, .descriptors, .refused, .unconnected, .connectTimeout, .closed, .insecure, .noReply,
-            .server:
+            .relay, .unplaced, .server:
             .runtimeFailure
         }
     }

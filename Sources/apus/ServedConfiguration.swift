@@ -30,6 +30,8 @@ final class ServedConfiguration: Sendable {
     /// What else may be wrong with a configuration.
     private let examine: @Sendable (Configuration) throws -> Void
     private let current: Mutex<Configuration>
+    /// What the process began with.
+    let started: Configuration
 
     init(
         _ prepared: PreparedConfiguration, _ sources: ConfigurationSources,
@@ -37,7 +39,8 @@ final class ServedConfiguration: Sendable {
     ) {
         self.sources = sources
         self.examine = examine
-        current = Mutex(prepared.configuration)
+        started = prepared.configuration
+        current = Mutex(started)
     }
 
     var configuration: Configuration { current.withLock { $0 } }

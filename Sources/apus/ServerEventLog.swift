@@ -79,6 +79,7 @@ extension ServerEvent.Kind {
                 "sent_bytes": .stringConvertible(sent), "milliseconds": .stringConvertible(milliseconds),
             ]
         case .refused(let reason): ["reason": .string(reason.label)]
+        case .proxyRefused(let violation): ["advice": "\(violation)"]
         case .relayRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .handshakeRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .tlsFailed(let failure): ["reason": "\(failure.label)", "advice": "\(failure)"]

@@ -139,7 +139,8 @@ extension Service {
         server.keepPaths(of: lifecycle.inheritance)
         let outcome = try handle.reload(server)
         let report = ReloadReport(
-            from: served.configuration, to: next.configuration, needingRestart: Set(outcome.needsRestart))
+            from: served.configuration, to: next.configuration, startedWith: served.started,
+            needingRestart: Set(outcome.needsRestart))
         let exports = ExportSettings(from: served.configuration)
         served.adopt(next)
         lifecycle.replaceDeadlines(with: LifecycleSettings(from: next.configuration))

@@ -131,6 +131,18 @@ import Testing
         #expect(ReloadReport(from: old, to: old).entries.allSatisfy { $0.outcome == .unchanged })
     }
 
+    /// What waits for a restart waits through every reload, and no longer once the old value is back.
+    @Test func whatNeedsARestartIsComparedWithTheStart() throws {
+        let started = try read("[server]\nshards = 2\nidle_timeout = \"1m\"\n").configuration
+        let next = try read("[server]\nshards = 3\nidle_timeout = \"2m\"\n").configuration
+        let again = ReloadReport(from: next, to: next, startedWith: started)
+        #expect("\(again)" == "server.shards: 2 → 3 (needs restart)")
+        let back = ReloadReport(from: next, to: started, startedWith: started)
+        #expect(back.changed.map(\.path) == ["server.idle_timeout"])
+        let grown = ReloadReport(from: next, to: next, startedWith: started, needingRestart: ["idle_timeout"])
+        #expect(grown.needsRestart.map(\.path) == ["server.shards", "server.idle_timeout"])
+    }
+
     @Test func everyOptionIsReportedByItsClass() throws {
         for row in OptionTable.all where row.section != .listener {
             let new = try read(row.file(row.sample.toml)).configuration

@@ -78,16 +78,22 @@ import Testing
     }
 
     @Test func `an idle report has the names that scripts read`() throws {
+        var configuration = IdleLoadConfiguration(address: try .init(parsing: "127.0.0.1:9000"), serverPID: 7)
+        configuration.session = .relay(RelayAccess(address: configuration.address))
         let report = IdleReport(
-            address: "127.0.0.1:9000", connections: 10_000, baseline: 200, alive: 10_000, pid: 7,
-            rssBytesBaseline: 1000, rssBytes: 9_801_000, bytesPerConnection: 1000)
+            configuration,
+            from: IdleReading(made: 200, alive: 200, resident: 1000, proportional: 5000, sockets: 4096),
+            to: IdleReading(made: 10_000, alive: 10_000, resident: 9_801_000, proportional: 19_605_000, sockets: nil))
         let object = try object(report)
         #expect(
             Set(object.keys) == [
-                "kind", "address", "connections", "baseline", "alive", "pid", "rss_bytes_baseline", "rss_bytes",
-                "bytes_per_connection",
+                "kind", "address", "session", "connections", "baseline", "alive", "pid", "rss_bytes_baseline",
+                "rss_bytes", "bytes_per_connection", "pss_bytes_per_connection",
+                "socket_bytes_per_connection",
             ])
-        #expect(object["kind"] as? String == "idle")
+        #expect(object["kind"] as? String == "idle" && object["session"] as? String == "relay")
+        #expect(report.bytesPerConnection == 1000 && report.pssBytesPerConnection == 2000)
+        #expect(report.socketBytesPerConnection == nil)
     }
 
     @Test func `the generator is the bottleneck when it is busy and the server is not`() {

@@ -65,6 +65,18 @@ let package = Package(
             linkerSettings: linking
         ),
         .executableTarget(
+            name: "FuzzRelay",
+            dependencies: ["ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzAuth",
+            dependencies: ["ApusSecurity", "ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
             name: "FuzzDecompress",
             dependencies: ["ApusCompression", "FuzzSupport"],
             swiftSettings: settings,

@@ -43,6 +43,11 @@ struct BlockPool: ~Copyable {
 
     deinit { unsafe memory.deallocate() }
 
+    static func byteCount(blockCount: Int) -> Int {
+        blockCount * blockByteCount + Numbers.byteCount(capacity: blockCount)
+            + Reserved<UInt32>.byteCount(capacity: blockCount)
+    }
+
     var freeCount: Int { numbers.freeCount }
     var takenCount: Int { numbers.takenCount }
 

@@ -69,6 +69,16 @@ public struct RelayBacklog: ~Copyable {
         destinationOfSlot = Heads(capacity: slotCount)
     }
 
+    /// What a backlog with these limits reserves: the budget and what keeps order in it; it is touched as messages wait.
+    public static func memoryByteCount(slotCount: Int, _ limits: BacklogLimits) -> Int {
+        let blockCount = limits.byteBudget / BlockPool.blockByteCount
+        let queues = Reserved<Queue>.byteCount(capacity: blockCount) + Chains.byteCount(capacity: blockCount)
+        let destinations = Reserved<Destination>.byteCount(capacity: blockCount)
+        return BlockPool.byteCount(blockCount: blockCount) + queues + destinations
+            + 2 * Numbers.byteCount(capacity: blockCount) + SizeClasses.byteCount(capacity: blockCount)
+            + Heads.byteCount(capacity: slotCount)
+    }
+
     /// Memory that messages take now, in whole blocks; never above the budget.
     public var byteCountInUse: Int { pool.takenCount * BlockPool.blockByteCount }
 

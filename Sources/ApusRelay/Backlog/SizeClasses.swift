@@ -16,6 +16,10 @@ struct SizeClasses: ~Copyable {
         classes = Reserved(capacity: capacity)
     }
 
+    static func byteCount(capacity: Int) -> Int {
+        Chains.byteCount(capacity: capacity) + Reserved<UInt8>.byteCount(capacity: capacity)
+    }
+
     /// A member of the highest class; there must be one.
     var largest: UInt32 {
         precondition(occupied != 0, "memory is used up, but nobody holds any")

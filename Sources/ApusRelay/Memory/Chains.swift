@@ -12,6 +12,8 @@ struct Chains: ~Copyable {
 
     init(capacity: Int) { links = Reserved(capacity: capacity) }
 
+    static func byteCount(capacity: Int) -> Int { Reserved<Link>.byteCount(capacity: capacity) }
+
     /// Becomes the last.
     func append(_ number: UInt32, to first: inout UInt32) {
         guard first != .nothing else {

@@ -25,6 +25,11 @@ struct HashIndex: ~Copyable {
         for bucket in 0..<HashIndex.bucketCountMin { firsts[bucket] = .nothing }
     }
 
+    static func byteCount(capacity: Int) -> Int {
+        Reserved<UInt32>.byteCount(capacity: max(capacity, bucketCountMin))
+            + Reserved<Member>.byteCount(capacity: capacity)
+    }
+
     /// The first record with this hash; `nothing` when there is none.
     func first(_ hash: UInt32) -> UInt32 { match(hash, from: firsts[bucket(of: hash)]) }
 

@@ -8,6 +8,8 @@ struct Heads: ~Copyable {
 
     init(capacity: Int) { firsts = Reserved(capacity: capacity) }
 
+    static func byteCount(capacity: Int) -> Int { Reserved<UInt32>.byteCount(capacity: capacity) }
+
     subscript(slot: UInt32) -> UInt32 {
         get { Int(slot) < writtenCount ? firsts[slot] : .nothing }
         _modify {

@@ -14,6 +14,8 @@ struct Numbers: ~Copyable {
         nextFree = Reserved(capacity: capacity)
     }
 
+    static func byteCount(capacity: Int) -> Int { Reserved<UInt32>.byteCount(capacity: capacity) }
+
     var freeCount: Int { capacity - takenCount }
 
     /// Nil: all are taken.

@@ -24,6 +24,8 @@ struct Reserved<Element: BitwiseCopyable>: ~Copyable {
 
     deinit { unsafe start.deallocate() }
 
+    static func byteCount(capacity: Int) -> Int { capacity * MemoryLayout<Element>.stride }
+
     @inlinable
     subscript(index: Int) -> Element {
         get {

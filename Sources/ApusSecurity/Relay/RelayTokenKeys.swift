@@ -47,8 +47,8 @@ public final class RelayTokenKeys: Sendable {
         unsafe keys.deallocate()
     }
 
-    /// Whether a token is good now. It is examined in the order in which the reference does it: form, signature, expiry;
-    /// what that costs does not depend on what it says.
+    /// Whether a token is good now. It is examined in the order of the reference: form, signature, expiry. What that
+    /// costs does not depend on what it says.
     ///
     /// - Parameter nowSeconds: since 1970.
     public func validate(_ token: RawSpan, at nowSeconds: Int64) throws(RelayTokenRefusal) -> RelayTokenClaim {

@@ -179,7 +179,7 @@ extension ShardState {
         let connection = slab[slot]
         return SurveyedConnection(
             listener: connection.pointee.listener,
-            peer: peerAddress(of: connection.pointee.descriptor)?.description ?? "",
+            peer: peerAddress(of: connection)?.description ?? "",
             relayPeer: relayPeer(in: slot)?.description,
             ageNanoseconds: now - connection.pointee.opened,
             bytesReceived: connection.pointee.receivedByteCount, bytesSent: connection.pointee.sentByteCount,

@@ -106,7 +106,7 @@ private struct Telling: Sendable {
         case .closed: return peers.removeValue(forKey: connection) ?? known
         case .listening, .established, .refused, .handshakeRefused, .tlsFailed, .acceptPaused, .acceptResumed, .starved,
             .handlerFailed, .certificateReplaced, .certificateKept, .reloadApplied, .reloadRefused, .drainBegun,
-            .drainForced, .ended, .heldBack, .lost, .relayRefused, .relayFlapping:
+            .drainForced, .ended, .heldBack, .lost, .relayRefused, .relayFlapping, .proxyRefused:
             return known ?? peers[connection]
         }
     }

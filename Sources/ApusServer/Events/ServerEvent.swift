@@ -42,6 +42,8 @@ public struct ServerEvent: Sendable {
         case refused(RefusalReason)
         case handshakeRefused(HandshakeRefusal)
         case tlsFailed(TLSFailure)
+        /// A listener behind a proxy was sent no PROXY header.
+        case proxyRefused(ProxyViolation)
         /// A relay's peer brought a token that is not believed.
         case relayRefused(RelayTokenRefusal)
         /// An id of the relay is taken over again and again: two clients may have the same key.
@@ -74,6 +76,7 @@ public struct ServerEvent: Sendable {
         case listening, opened, established, closed, refused, handshakeRefused, tlsFailed, acceptPaused, acceptResumed
         case starved, handlerFailed, certificateReplaced, certificateKept, reloadApplied, reloadRefused, drainBegun
         case drainForced, ended, heldBack, lost, relayRefused, relayFlapping
+        case proxyRefused
     }
 }
 
@@ -88,6 +91,7 @@ extension ServerEvent.Kind {
         case .handshakeRefused: .handshakeRefused
         case .tlsFailed: .tlsFailed
         case .relayRefused: .relayRefused
+        case .proxyRefused: .proxyRefused
         case .relayFlapping: .relayFlapping
         case .acceptPaused: .acceptPaused
         case .acceptResumed: .acceptResumed
@@ -112,7 +116,7 @@ extension ServerEvent.Kind {
         case .refused(let reason): reason == .aborted ? .debug : .warning
         case .tlsFailed, .starved, .listening: .info
         case .acceptResumed, .certificateReplaced, .reloadApplied, .drainBegun: .notice
-        case .handshakeRefused, .relayRefused, .relayFlapping, .acceptPaused, .reloadRefused, .drainForced, .heldBack,
+        case .handshakeRefused, .proxyRefused, .relayRefused, .relayFlapping, .acceptPaused, .reloadRefused, .drainForced, .heldBack,
             .lost:
             .warning
         case .ended(let forced): forced == 0 ? .notice : .warning
@@ -133,6 +137,7 @@ extension ServerEvent.Name {
         case .handshakeRefused: "handshake refused"
         case .tlsFailed: "TLS failed"
         case .relayRefused: "relay login refused"
+        case .proxyRefused: "no PROXY header"
         case .relayFlapping: "a peer id flaps"
         case .acceptPaused: "accepting paused"
         case .acceptResumed: "accepting resumed"
@@ -161,7 +166,8 @@ extension CloseReason {
             .debug
         case .truncated, .wrongMagic, .unsupportedVersion, .oversizePacket, .malformedMessage, .unknownCommand,
             .firstByteTimeout, .deadPeer, .stalledWrite, .handshakeTimeout, .tlsBroken, .drainForced, .slowRequest,
-            .slowConsumer, .controlFlood, .badRequest, .requestTimeout, .webSocketViolation, .relayViolation:
+            .slowConsumer, .controlFlood, .badRequest, .requestTimeout, .webSocketViolation, .relayViolation,
+            .proxyViolation, .addressLimit:
             .info
         case .memoryBudget, .newsOverflow, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected, .decompression:
             .warning

@@ -4,7 +4,7 @@ import ApusReactor
 
 package final class ShardEventLane: Sendable {
     /// About a thousand events.
-    private static let byteCount = 256 << 10
+    static let byteCount = 256 << 10
 
     private let lane: RecordLane
     private let heldBack = ReasonCounters(count: ServerEvent.Name.allCases.count)

@@ -372,7 +372,8 @@ extension LiveConfiguration {
                 let security = isSecurityKept ? nil : try PreparedGuard(listener.security, tickets: shared.tickets)
                 changes.append(
                     ShardReload.Change(
-                        slot: entry.slot, name: listener.name, session: listener.session, security: security))
+                        slot: entry.slot, name: listener.name, session: listener.session,
+                        isProxied: listener.proxyProtocol, security: security))
             } catch {
                 throw .invalidConfiguration(["listener \(listener.name): \(error)"])
             }

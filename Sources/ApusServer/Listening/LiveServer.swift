@@ -35,6 +35,9 @@ extension ServerHandle {
                     shared.events.nameListener(entry.configuration.name, slot: Int(entry.slot))
                 }
                 send(prepared)
+                for entry in live.table.entries where prepared.report.added.contains(entry.configuration.name) {
+                    shared.events.post(.listening, listener: Int(entry.slot))
+                }
                 return prepared.report
             }
             shared.vitals.countReload(isApplied: true)

@@ -9,6 +9,7 @@ package final class ShardReload: Sendable {
         let slot: UInt8
         let name: String
         let session: SessionKind
+        let isProxied: Bool
         /// Nil: as it was.
         let security: PreparedGuard?
     }

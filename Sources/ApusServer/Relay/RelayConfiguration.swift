@@ -37,6 +37,43 @@ public struct RelayConfiguration: Sendable {
     public var flapCount = 5
     public var flapWindow: Duration = .seconds(60)
 
+    /// Nil where one of them is no address or block.
+    var trustedProxyList: CIDRList? {
+        do throws(CIDRError) { return try CIDRList(parsing: trustedProxies) } catch { return nil }
+    }
+
+    /// Every mistake, in words; empty when there is none.
+    func problems() -> [String] {
+        var problems: [String] = []
+        if !(1...RelayFormat.urlByteCountMax ~= instanceURL.utf8.count) {
+            problems.append("exposed_address: 1 to \(RelayFormat.urlByteCountMax) bytes of UTF-8")
+        }
+        if !allowsAnyToken, secrets.isEmpty || secrets.contains("") {
+            problems.append("auth_secret: peers are believed by their tokens; say what these are signed with")
+        }
+        do throws(CIDRError) { _ = try CIDRList(parsing: trustedProxies) } catch {
+            problems.append("trusted_proxies: \(error)")
+        }
+        return problems + limitProblems
+    }
+
+    private var limitProblems: [String] {
+        let counts = [
+            ("max_backlog", backlogByteCountMax, 64 << 10, 1 << 30),
+            ("backlog_budget", backlogBudgetPerShard, 1 << 20, 1 << 36),
+            ("max_subscriptions", subscriptionsPerPeerMax, 1, 1 << 24),
+            ("max_subscriptions_per_shard", subscriptionsPerShardMax, 1, 1 << 28),
+            ("flap_count", flapCount, 1, 1 << 20),
+        ]
+        let times = [
+            ("health_interval", healthInterval), ("liveness_timeout", livenessTimeout),
+            ("max_message_age", messageAgeMax), ("flap_window", flapWindow),
+        ]
+        return counts.filter { !($0.2...$0.3 ~= $0.1) }.map { "\($0.0): \($0.2) to \($0.3), found \($0.1)" }
+            + times.filter { !(.milliseconds(1)...(.seconds(86_400)) ~= $0.1) }
+                .map { "\($0.0): 1 ms to 1 day, found \($0.1)" }
+    }
+
     public init(instanceURL: String, secrets: [String]) {
         self.instanceURL = instanceURL
         self.secrets = secrets

@@ -10,6 +10,8 @@ package final class RelaySettings: Sendable {
     let upgrade: WebSocketUpgradePolicy
     /// Nil: every peer is believed.
     let keys: RelayTokenKeys?
+    /// Proxies whose word on who is behind them counts.
+    let trustedProxies: CIDRList
     let healthInterval: Timeout
     let livenessTimeout: Timeout
     let messageAgeMax: Nanoseconds
@@ -29,6 +31,7 @@ package final class RelaySettings: Sendable {
             : RelayTokenKeys(
                 secrets: configuration.secrets,
                 lifetimeSecondsMax: configuration.tokenLifetimeMax.map { $0.components.seconds })
+        trustedProxies = configuration.trustedProxyList ?? CIDRList()
         healthInterval = Timeout(configuration.healthInterval)
         livenessTimeout = Timeout(configuration.livenessTimeout)
         messageAgeMax = Nanoseconds(configuration.messageAgeMax)

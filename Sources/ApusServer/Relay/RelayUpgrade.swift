@@ -31,6 +31,9 @@ enum RelayUpgrade {
             do throws(WebSocketUpgradeRefusal) {
                 let upgrade = try WebSocketUpgrade(
                     judging: request, in: bytes, by: state.pointee.relayShard.pointee.settings.upgrade)
+                guard believe(request, upgrade, bytes, connection, in: state) else {
+                    return SessionProgress(consumedByteCount: request.end, stop: .finish(.addressLimit))
+                }
                 guard accept(upgrade, bytes, connection, in: state) else {
                     return SessionProgress(consumedByteCount: request.end, stop: .finish(.memoryBudget))
                 }
@@ -41,6 +44,20 @@ enum RelayUpgrade {
                 return refuse(bytes, response, .upgradeRefused, connection, in: state)
             }
         }
+    }
+
+    /// Whom a trusted proxy speaks for. False: that address has all the connections it may have.
+    private static func believe(
+        _ request: HTTPRequestLayout, _ upgrade: WebSocketUpgrade, _ bytes: RawSpan,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> Bool {
+        let proxies = state.pointee.relayShard.pointee.settings.trustedProxies
+        guard !proxies.isEmpty, let proxy = state.pointee.peerAddress(of: connection)?.host,
+            proxies.contains(IPAddress(high: proxy.high, low: proxy.low)),
+            let address = ForwardedClient.address(in: request, bytes, trusting: proxies)
+        else { return true }
+        let port = ForwardedClient.port(in: upgrade, bytes) ?? 0
+        return state.pointee.believe(IPEndpoint(address, port: port), connection)
     }
 
     private static func accept(

@@ -148,6 +148,7 @@ private struct Broken: Error {}
             let reply = try server.ask(.ping, at: server.handle.boundAddresses[1])
             #expect(reply == .pong)
             #expect(kept.first(.opened)?.listener == "second")
+            #expect(kept.named(.listening).map(\.listener) == ["edge", "second"])
             configuration.listeners[1].name = "edge"
             #expect(throws: ServerError.self) { _ = try server.handle.reload(configuration) }
             #expect(kept.first(.reloadRefused)?.severity == .warning)

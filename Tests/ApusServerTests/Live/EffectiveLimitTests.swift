@@ -42,6 +42,10 @@ import Testing
         #expect(shard.terms.dropFirst().first?.value == 64 << 20)
         let process = try #require(all["memory of the process"])
         #expect(process.terms.first?.value == 3 * shard.sum)
+        // 76 descriptors are for others; four times the rest can be counted, with two entries of 16 bytes each.
+        #expect(process.terms.last?.value == 2 * 4 * 924 * 16)
+        #expect(shard.terms.suffix(2).map(\.reason).contains { $0.contains("32 admin connections") })
+        #expect(shard.terms.last?.value == 256 << 10)
         let handshakes = limits { $0.listeners[0].security = .handshake(HandshakeSettings()) }
         let replay = try #require(handshakes["memory of the process"]?.terms.last)
         #expect(replay.value == ReplayTable(handshakesPerSecond: 2000).memoryByteCount)

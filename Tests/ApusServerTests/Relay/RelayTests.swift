@@ -420,3 +420,80 @@ func withRelay(
         }
     }
 }
+
+// MARK: Behind a proxy
+
+@Suite(.serialized) struct ProxyTests {
+    /// Whatever a listener speaks, and wherever the header is cut.
+    @Test(arguments: RingTier.allCases)
+    func theHeaderComesBeforeEverything(_ tier: RingTier) async throws {
+        try await withRelay(tier) { configuration in
+            configuration.listeners[0].proxyProtocol = true
+        } _: { server in
+            let line = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n" + RelayClient.request()
+            let bytes = Array(line.utf8)
+            for cut in stride(from: 1, to: bytes.count, by: 7) {
+                let peer = try server.connect()
+                try peer.send(bytes: Array(bytes[..<cut]))
+                pause(milliseconds: 2)
+                try peer.send(bytes: Array(bytes[cut...]))
+                #expect(String(decoding: try peer.readSome(), as: UTF8.self).hasPrefix("HTTP/1.1 101 "))
+            }
+            let stranger = try server.connect()
+            try stranger.send(bytes: Array(RelayClient.request().utf8))
+            #expect(server.closed(.proxyViolation))
+        }
+    }
+
+    /// The address that the proxy tells is the one that is limited, and a health check of the proxy's own is not.
+    @Test func theForwardedAddressCounts() async throws {
+        try await withRelay { configuration in
+            configuration.listeners[0].proxyProtocol = true
+            configuration.addressLimits.connectionsMax = 2
+        } _: { server in
+            func connect(_ header: String) throws -> Peer {
+                let peer = try server.connect()
+                try peer.send(bytes: Array((header + RelayClient.request()).utf8))
+                return peer
+            }
+            let from7 = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
+            let first = try connect(from7)
+            #expect(try !first.readSome().isEmpty)
+            #expect(try !connect("PROXY TCP4 192.0.2.8 192.0.2.1 4711 443\r\n").readSome().isEmpty)
+            #expect(try !connect("PROXY UNKNOWN\r\n").readSome().isEmpty)
+            let second = try connect(from7)
+            #expect(try !second.readSome().isEmpty)
+            _ = try connect(from7)
+            #expect(server.closed(.addressLimit))
+            first.close()
+            #expect(eventually { (server.metrics.closed[.truncated] ?? 0) >= 1 })
+            let again = try connect(from7)
+            #expect(try !again.readSome().isEmpty)
+            _ = second
+        }
+    }
+
+    /// Only a trusted proxy is believed.
+    @Test(arguments: [["127.0.0.0/8"], []])
+    func aTrustedProxySaysWhoComes(_ trusted: [String]) async throws {
+        try await withRelay { configuration in
+            configuration.relay?.trustedProxies = trusted
+            configuration.addressLimits.connectionsMax = 1
+        } _: { server in
+            func connect(_ field: String) throws -> Peer {
+                let peer = try server.connect()
+                try peer.send(bytes: Array(RelayClient.request(more: field + "\r\n").utf8))
+                return peer
+            }
+            let first = try connect("X-Real-IP: 192.0.2.7")
+            #expect(try !first.readSome().isEmpty)
+            let other = try connect("X-Forwarded-For: 10.0.0.1, 192.0.2.8")
+            #expect(try !other.readSome().isEmpty)
+            let second = try connect("X-Real-IP: 192.0.2.7")
+            let isRefused = try second.readSome().isEmpty
+            // The loopback has no limit of its own.
+            #expect(isRefused == !trusted.isEmpty)
+            _ = (first, other)
+        }
+    }
+}

@@ -69,7 +69,8 @@ extension Simulation {
         // The model's connections are plain, and short of words.
         case .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered,
             .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout, .upgradeRefused,
-            .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow:
+            .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow,
+            .proxyViolation, .addressLimit:
             false
         }
     }
@@ -161,7 +162,8 @@ extension Simulation {
         case .reset, .firstByteTimeout, .idleTimeout, .deadPeer, .stalledWrite, .memoryBudget, .drainForced, .stopped,
             .slowRequest, .slowConsumer, .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake,
             .tlsBroken, .sealTampered, .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout,
-            .upgradeRefused, .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow:
+            .upgradeRefused, .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow,
+            .proxyViolation, .addressLimit:
             return false
         }
     }
