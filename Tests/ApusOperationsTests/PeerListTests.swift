@@ -7,9 +7,12 @@ import Testing
 @Suite struct PeerListTests {
     private static let status = """
         {"relay":{"peers":4},"peers":[
-        {"listener":"r","peer":"192.0.2.1:5","peer_id":"sha-b=","age_seconds":60,"received_bytes":5,"sent_bytes":5,"queued_bytes":9},
-        {"listener":"r","peer":"192.0.2.2:5","peer_id":"sha-a=","age_seconds":90061,"received_bytes":1,"sent_bytes":2,"queued_bytes":0},
-        {"listener":"r","peer":"unix:","peer_id":"sha-\\u001b[2Jc","age_seconds":5,"received_bytes":99999,"sent_bytes":0}]}
+        {"listener":"r","peer":"192.0.2.1:5","peer_id":"sha-b=","age_seconds":60,
+         "received_bytes":5,"sent_bytes":5,"queued_bytes":9},
+        {"listener":"r","peer":"192.0.2.2:5","peer_id":"sha-a=","age_seconds":90061,
+         "received_bytes":1,"sent_bytes":2,"queued_bytes":0},
+        {"listener":"r","peer":"unix:","peer_id":"sha-\\u001b[2Jc","age_seconds":5,
+         "received_bytes":99999,"sent_bytes":0}]}
         """
 
     private func list(_ order: PeerList.Order, _ json: String = status) throws -> PeerList {
