@@ -47,17 +47,6 @@ extension Configuration {
             return (key.option.name, path)
         }
     }
-
-    /// Networks whose addresses are not limited: those that say so, and proxies, behind whom many are.
-    var unlimitedNetworks: [String] {
-        var networks = self[DefenceKeys.trustedNetworks]
-        guard !relayListeners.isEmpty else { return networks }
-        for proxy in self[RelayLimitKeys.trustedProxies] {
-            let network = proxy.contains("/") ? proxy : "\(proxy)/\(proxy.contains(":") ? 128 : 32)"
-            if !networks.contains(network) { networks.append(network) }
-        }
-        return networks
-    }
 }
 
 /// The secrets, whether they are written out or in files.

@@ -68,7 +68,7 @@ struct DefenceSettings: Equatable, Sendable {
         connectionsMax = configuration[DefenceKeys.maxConnectionsPerAddress]
         connectionsPerSecondMax = configuration[DefenceKeys.maxConnectionRatePerAddress]
         connectionBurstMax = configuration[DefenceKeys.maxConnectionBurstPerAddress]
-        trustedNetworks = configuration.unlimitedNetworks
+        trustedNetworks = configuration[DefenceKeys.trustedNetworks]
         isLoopbackTrusted = !configuration[DefenceKeys.limitLoopback]
     }
 }

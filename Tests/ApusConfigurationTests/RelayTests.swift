@@ -81,7 +81,8 @@ import Testing
             "above relay.max_subscriptions"),
         (relay(whole + "allowed_origins = [\"same_host\", \"https://a.example\"]"), "same_host alone"),
         (relay(whole) + "[server]\naddress = \"127.0.0.1:2\"", "server.address: of no effect beside"),
-        ("[[listener]]\naddress = \"127.0.0.1:1\"\nproxy_protocol = true", "proxy_protocol: only for protocol relay"),
+        ("[[listener]]\nprotocol = \"admin\"\naddress = \"127.0.0.1:1\"\nproxy_protocol = true",
+            "proxy_protocol: only for protocol packet or relay"),
     ]
 
     @Test(arguments: mistakes)

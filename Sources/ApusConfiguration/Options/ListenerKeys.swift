@@ -29,7 +29,7 @@ public enum ListenerKeys {
     public static let proxyProtocol = Key.flag(
         "listener.proxy_protocol", false, .newConnections,
         "Every connection begins with a header of the PROXY protocol, version 1 or 2, that says who its peer is; one "
-            + "without is closed. For protocol relay, behind a balancer that sends it and that alone can connect.")
+            + "without is closed. For packet and relay, behind a balancer that sends it and that alone can connect.")
 
     public static let answers = Key.text(
         "listener.answers", .choice(AdminPaths.allCases.map(\.rawValue)), AdminPaths.all.rawValue, .live,

@@ -39,7 +39,8 @@ public enum ServerKeys {
 
     public static let handshakeTimeout = Key.duration(
         "server.handshake_timeout", .seconds(10), .live, traits: .init(flag: "--handshake-timeout"),
-        "From accept until a protected connection has its keys: one deadline for all messages of the handshake.")
+        "From accept until a protected connection has its keys, and until a relay's peer has logged in: one deadline "
+            + "for all of it.")
 
     public static let maxHandshakeRate = Key.integer(
         "server.max_handshake_rate", 2000, in: 1...750_000, .restart, traits: .init(flag: "--max-handshake-rate"),
@@ -48,7 +49,8 @@ public enum ServerKeys {
 
     public static let maxHandshakesAtOnce = Key.integer(
         "server.max_handshakes_at_once", 1024, in: 1...1_000_000, .live,
-        "Connections of one event loop that may be without keys at once; one more is closed as soon as it is accepted.")
+        "Connections of one event loop that may be without keys, or not logged in to a relay, at once; one more is "
+            + "closed as soon as it is accepted.")
 
     public static let idleTimeout = Key.durationOrOff(
         "server.idle_timeout", nil, .live, traits: .init(flag: "--idle-timeout"),

@@ -53,7 +53,7 @@ extension Configuration {
             guard let first = found.first else { return [] }
             if let other = found.dropFirst().first(where: { $0.text != first.text }) {
                 let reason = "\(other.name) says otherwise: leave one of them out"
-                return [Problem(.error, .environment(name: first.name), "", reason)]
+                return [Problem(.error, .environment(name: first.name), option.path, reason)]
             }
             return take(first.text, for: option, from: .environment(name: first.name))
         }
@@ -71,7 +71,7 @@ extension Configuration {
         do throws(Unreadable) {
             return try set(option, to: text, origin)
         } catch {
-            return [Problem(.error, origin, "", error.reason)]
+            return [Problem(.error, origin, option.path, error.reason)]
         }
     }
 
@@ -135,6 +135,17 @@ extension OptionRow {
 }
 
 extension RelativeOption {
+    /// Of what it sets; empty where that is no option of the table.
+    fileprivate var path: String {
+        switch meaning {
+        case .key(let row): row.path
+        case .logLevel: LoggingKeys.level.option.path
+        case .logFile: LoggingKeys.filePath.option.path
+        case .livenessFactor: RelayKeys.livenessTimeout.option.path
+        case .place, .port, .refused, .idle: ""
+        }
+    }
+
     /// Their defaults ask for nothing: empty, false, port 0.
     fileprivate func asksForSomething(_ text: String) throws(Unreadable) -> Bool {
         guard isFlag else { return !["", "0"].contains(text) }

@@ -1,4 +1,4 @@
-// Which of two keys names a secret: the secret itself or its file, whichever the stronger source says. It reads no file.
+// Which of two keys names a secret: the secret itself or its file, whichever the stronger source says. It reads none.
 
 /// Where a secret is.
 public enum SecretSource: Equatable, Sendable {

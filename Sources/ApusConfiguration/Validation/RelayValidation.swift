@@ -36,7 +36,8 @@ extension Configuration {
     private func exposureProblems(_ relays: [Listener], _ first: Listener) -> [Problem] {
         let key = RelayKeys.exposedAddress
         guard self[key] != nil else {
-            let reason = "missing: write where clients reach the relay (--exposed-address), such as rels://relay.example.com:443"
+            let reason = "missing: write where clients reach the relay (--exposed-address), such as "
+                + "rels://relay.example.com:443"
             return [problem(.error, key, at: first, reason)]
         }
         guard relayAddress?.scheme == .rel, relays.allSatisfy({ $0.security == .tls }) else { return [] }
@@ -59,7 +60,8 @@ extension Configuration {
             problems.append(problem(.error, RelayKeys.authSecret, at: first, reason))
         }
         if relaySecret == nil, previousRelaySecret != nil {
-            problems.append(problem(.error, previousRelaySecretKey, "without auth_secret, the secret of now: name both"))
+            let reason = "without auth_secret, the secret of now: name both"
+            problems.append(problem(.error, previousRelaySecretKey, reason))
         }
         for key in [RelayKeys.authSecret, RelayKeys.previousAuthSecret] {
             guard let secret = self[key], secret.utf8.count < Configuration.secretByteCountMin else { continue }
@@ -113,12 +115,12 @@ extension Configuration {
 extension Listener {
     /// What only some protocols have.
     var speechKeyProblems: [Problem] {
-        let keys: [(option: OptionRow, protocol: ListenerProtocol)] = [
-            (ListenerKeys.session.option, .packet), (ListenerKeys.proxyProtocol.option, .relay),
-            (ListenerKeys.answers.option, .admin),
+        let keys: [(option: OptionRow, protocols: [ListenerProtocol])] = [
+            (ListenerKeys.session.option, [.packet]), (ListenerKeys.proxyProtocol.option, [.packet, .relay]),
+            (ListenerKeys.answers.option, [.admin]),
         ]
-        return keys.filter { isOwn($0.option) && $0.protocol != speaks }.map { option, kind in
-            let reason = "only for protocol \(kind.rawValue): leave it out"
+        return keys.filter { isOwn($0.option) && !$0.protocols.contains(speaks) }.map { option, kinds in
+            let reason = "only for protocol \(kinds.map(\.rawValue).joined(separator: " or ")): leave it out"
             return Problem(.error, setting(of: option).origin, path(of: option), reason)
         }
     }

@@ -95,18 +95,17 @@ extension Listener {
             ShownSetting(
                 path: "listener.\(name).security", value: SettingValue.text(security.rawValue).toml,
                 origin: stated.description))
-        let own = speechKey
-        shown.append(shownSetting(own.name, own))
+        shown += speechKeys.map { shownSetting($0.name, $0) }
         let overridden = OptionTable.all.filter { $0.isListenerOverridable && isOwn($0) }
         return shown + overridden.map { shownSetting($0.name, $0) }
     }
 
-    /// What only listeners of its protocol have.
-    private var speechKey: OptionRow {
+    /// What not every protocol's listeners have.
+    private var speechKeys: [OptionRow] {
         switch speaks {
-        case .packet: ListenerKeys.session.option
-        case .relay: ListenerKeys.proxyProtocol.option
-        case .admin: ListenerKeys.answers.option
+        case .packet: [ListenerKeys.session.option, ListenerKeys.proxyProtocol.option]
+        case .relay: [ListenerKeys.proxyProtocol.option]
+        case .admin: [ListenerKeys.answers.option]
         }
     }
 

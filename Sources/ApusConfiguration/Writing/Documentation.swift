@@ -2,7 +2,8 @@
 
 public enum Documentation {
     public static var markdown: String {
-        ([introduction] + Section.allCases.map(section) + [RelativeDocumentation.markdown, inheritance]).joined(separator: "\n\n") + "\n"
+        let chapters = [introduction] + Section.allCases.map(section) + [RelativeDocumentation.markdown, inheritance]
+        return chapters.joined(separator: "\n\n") + "\n"
     }
 
     private static let introduction = """

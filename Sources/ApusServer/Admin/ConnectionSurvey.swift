@@ -1,5 +1,5 @@
-// The connections with the most bytes and the longest queues, or the relay's peers, gathered from all shards: each looks
-// at a part of its slots a turn, so that no loop stands still for it.
+// The connections with the most bytes and the longest queues, or the relay's peers, gathered from all shards: each
+// looks at a part of its slots a turn, so that no loop stands still for it.
 
 import ApusReactor
 import ApusWire

@@ -43,4 +43,15 @@ extension LoadTests.RelayIdleTests {
         #expect(counts["logins"] == connections && counts["forwarded"] == connections && counts["unknown"] == 0)
         #expect(report.rssBytes > 0 && report.socketBytesPerConnection != nil)
     }
+
+    @Test func `an idle peer's datagram that was dropped is sent again`() throws {
+        let server = try RelayServerProcess(["--drop-every", "20"])
+        var configuration = IdleLoadConfiguration(address: server.address, serverPID: server.pid)
+        configuration.session = .relay(server.access)
+        (configuration.connections, configuration.baseline, configuration.settleSeconds) = (30, 10, 0.05)
+        let report = try IdleLoad.run(configuration)
+        let counts = try server.stop()
+        #expect(report.alive == 30)
+        #expect(counts["dropped"] == 1 && counts["forwarded"] == 31)
+    }
 }
