@@ -45,6 +45,15 @@ extension KeyEffect {
                 return try server.closeReason(of: peer)
             }
         },
+        KeyEffect(
+            ListenerKeys.answers, ["'all'": "200 200", "'metrics'": "200 404", "'health'": "404 200"],
+            given: ["listener.protocol": "'admin'"]
+        ) { scene in
+            try await scene.serve { server in
+                let statuses = try ["/metrics", "/livez"].map { try server.get($0, at: server.places[0].address).status }
+                return statuses.map { "\($0)" }.joined(separator: " ")
+            }
+        },
         KeyEffect(ListenerKeys.proxyProtocol, ["true": "closed", "false": "pong"]) { scene in
             try await scene.serve { try $0.connect().fate() }
         },

@@ -95,15 +95,21 @@ extension KeyEffect {
         effect(RelayKeys.healthInterval, ["'100ms'": "asked", "'30s'": "left alone"]) { server in
             try peer("a", server).peer.hasBytes(within: 500) ? "asked" : "left alone"
         },
-        effect(RelayKeys.livenessTimeout, ["'150ms'": "closed", "'60s'": "kept"]) { server in
-            try peer("a", server).peer.hasBytes(within: 600) ? "closed" : "kept"
+        effect(
+            RelayKeys.livenessTimeout, ["'150ms'": "closed", "'60s'": "kept"], ["relay.health_interval": "'100ms'"]
+        ) { server in
+            let client = try peer("a", server)
+            pause(milliseconds: 600)
+            client.peer.close()
+            return server.handle.metrics.closed[.deadPeer] == 1 ? "closed" : "kept"
         },
         effect(RelayLimitKeys.maxSubscriptionsPerPeer, ["244": "56 refused", "1000": "0 refused"]) { server in
-            try refusedSubscriptions(300, server)
+            try refusedSubscriptions([300], server)
         },
-        effect(RelayLimitKeys.maxSubscriptions, ["1024": "76 refused", "2048": "0 refused"]) { server in
-            try refusedSubscriptions(1100, server)
-        },
+        effect(
+            RelayLimitKeys.maxSubscriptions, ["1024": "76 refused", "2048": "0 refused"],
+            ["relay.max_subscriptions_per_peer": "1024"]
+        ) { try refusedSubscriptions([600, 500], $0) },
         effect(RelayLimitKeys.flapCount, ["2": "1 flapped", "1000": "0 flapped"]) { server in
             try flaps(server, pauseMilliseconds: 0)
         },
@@ -112,12 +118,15 @@ extension KeyEffect {
         ) { try flaps($0, pauseMilliseconds: 600) },
     ]
 
-    private static func refusedSubscriptions(_ count: Int, _ server: ServedHere) throws -> String {
-        let client = try peer("a", server)
-        for start in stride(from: 0, to: count, by: 244) {
-            try client.subscribe(to: (start..<min(start + 244, count)).map { PeerID(hashing: "\($0)") })
+    /// - Parameter counts: to how many ids each of so many peers subscribes.
+    private static func refusedSubscriptions(_ counts: [Int], _ server: ServedHere) throws -> String {
+        let clients = try counts.indices.map { try peer("\($0)", server) }
+        for (client, count) in zip(clients, counts) {
+            for start in stride(from: 0, to: count, by: 244) {
+                try client.subscribe(to: (start..<min(start + 244, count)).map { PeerID(hashing: "of all \($0)") })
+            }
+            try client.pingThrough()
         }
-        try client.pingThrough()
         return "\(server.handle.metrics.relay.subscriptionsRefused) refused"
     }
 
@@ -139,8 +148,8 @@ extension KeyEffect {
             ["relay.max_message_age": "'60s'"]
         ) { try drops(at: $0) },
         effect(
-            RelayLimitKeys.backlogBudget, ["'1MiB'": "relay_budget", "'64MiB'": "nothing dropped"],
-            ["relay.max_message_age": "'60s'", "relay.backlog_per_peer": "'64MiB'"]
+            RelayLimitKeys.backlogBudget, ["'1MiB'": "relay_budget", "'64MiB'": "peer_backlog_full"],
+            ["relay.max_message_age": "'60s'", "relay.backlog_per_peer": "'1MiB'"]
         ) { try drops(at: $0) },
         effect(
             RelayLimitKeys.maxMessageAge, ["'1ms'": "peer_backlog_aged", "'60s'": "nothing dropped"],
