@@ -9,7 +9,7 @@ import Testing
         let all: [[KeyEffect]] = [
             KeyEffect.listener, KeyEffect.server, KeyEffect.drain, KeyEffect.defence, KeyEffect.client,
             KeyEffect.transport, KeyEffect.tls, KeyEffect.handshake, KeyEffect.admin, KeyEffect.logging,
-            KeyEffect.metrics,
+            KeyEffect.metrics, KeyEffect.relay,
         ]
         #expect(all.joined().map(\.option.path).sorted() == OptionTable.all.map(\.path).sorted())
         for effect in all.joined() {
@@ -52,6 +52,10 @@ import Testing
 @Suite(.serialized) struct OperationKeyTests {
     @Test(arguments: KeyEffect.admin + KeyEffect.logging)
     func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
+}
+
+@Suite(.serialized) struct RelayKeyTests {
+    @Test(arguments: KeyEffect.relay) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
 }
 
 @Suite(.serialized) struct MetricsKeyTests {
