@@ -10,17 +10,18 @@ from .host import Failure
 from .measuring import bench
 from .report import table as text_table
 
-CONNECTIONS, DEPTH, SIZE = 4, 4, 64
+ECHOES = ("packet", "--connections", "4", "--depth", "4", "--size", "64")
+DATAGRAMS = ("relay", "--pairs", "4", "--window", "4", "--size", "64")
 VALGRIND_SECONDS_MAX = 60
 
 
-def per_packet(options, contender):
+def per_packet(options, contender, load=ECHOES):
     """{what: count per packet}, after a control that allocates and retains showed that none of it is overlooked."""
     seconds = 1 if options.tiny else 3
     try:
         callcount.check_control()
         (shorter, packets), (longer, more_packets) = (
-            counted(options, contender, duration) for duration in (seconds, 2 * seconds))
+            counted(options, contender, load, duration) for duration in (seconds, 2 * seconds))
         if more_packets <= packets:
             raise Failure(f"below callgrind twice the time brought no more packets: {packets}, then {more_packets}")
         return callcount.per_packet(shorter, longer, more_packets - packets)
@@ -28,7 +29,7 @@ def per_packet(options, contender):
         raise Failure(str(error)) from error
 
 
-def counted(options, contender, seconds):
+def counted(options, contender, load, seconds):
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder, "callgrind.out")
         executable, *arguments = contender.command
@@ -37,8 +38,7 @@ def counted(options, contender, seconds):
             command=(*callcount.valgrind_command(profile), str(callcount.readable(executable, folder)), *arguments),
             start_seconds_max=VALGRIND_SECONDS_MAX, stop_seconds_max=VALGRIND_SECONDS_MAX).start()
         try:
-            load = ["--connections", str(CONNECTIONS), "--depth", str(DEPTH), "--size", str(SIZE)]
-            sample = bench(options.apus, server, ["packet", *load, "--seconds", str(seconds), "--warmup", "0"],
+            sample = bench(options.apus, server, [*load, "--seconds", str(seconds), "--warmup", "0"],
                            timeout=VALGRIND_SECONDS_MAX)
         finally:
             server.stop()
@@ -50,7 +50,8 @@ def allocations(counts):
     return round(sum(counts[what] for what in callcount.ALLOCATIONS), 2) + 0.0
 
 
-def table(counts):
+def table(counts, what="sealed packet"):
     # Adding zero turns -0.0 into 0.0.
-    rows = [[what, f"{round(count, 2) + 0.0:.2f}"] for what, count in counts.items()]
-    return f"{allocations(counts):g} allocations per sealed packet.\n\n" + text_table(["per packet", "count"], rows)
+    rows = [[call, f"{round(count, 2) + 0.0:.2f}"] for call, count in counts.items()]
+    unit = what.split()[-1]
+    return f"{allocations(counts):g} allocations per {what}.\n\n" + text_table([f"per {unit}", "count"], rows)

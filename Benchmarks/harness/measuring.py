@@ -28,7 +28,7 @@ class Echoes:
     def is_latency(self):
         return self.connections == 1
 
-    def arguments(self, options):
+    def arguments(self, options, contender):
         return ["packet", "--connections", str(self.connections), "--depth", str(self.depth), "--size", str(self.size),
                 "--seconds", str(options.seconds), "--warmup", str(options.warmup)]
 
@@ -43,9 +43,48 @@ class Connects:
     counted = "connections"
     is_latency = False
 
-    def arguments(self, options):
+    def arguments(self, options, contender):
         resume = ["--resume"] if self.is_resumed else []
         return ["connect", "--concurrency", str(self.concurrency), "--seconds", str(options.seconds), *resume]
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """Datagrams of `size` between pairs of peers, `window` of each pair on their way, or `rate` a second over all of
+    them. Who does not relay is given as many echoes of that size on as many connections as there are pairs."""
+
+    name: str
+    pairs: int
+    window: int
+    size: int
+    is_both_ways: bool = False
+    rate: int = 0
+    placement: str = "any"
+    counted = "messages"
+    is_latency = False
+
+    def arguments(self, options, contender):
+        if not contender.relays:
+            return Echoes(self.name, self.pairs, self.window, self.size).arguments(options, contender)
+        both_ways = ["--both-ways"] if self.is_both_ways else []
+        rate = ["--rate", str(self.rate)] if self.rate else []
+        return ["relay", "--pairs", str(self.pairs), "--window", str(self.window), "--size", str(self.size),
+                *both_ways, *rate, "--placement", self.placement, "--seconds", str(options.seconds),
+                "--warmup", str(options.warmup)]
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Peers that come, log in at a relay, and go."""
+
+    name: str
+    concurrency: int
+    counted = "connections"
+    is_latency = False
+
+    def arguments(self, options, contender):
+        return ["connect", "--session", "relay", "--concurrency", str(self.concurrency),
+                "--seconds", str(options.seconds)]
 
 
 def bench(apus, server, arguments, timeout):
@@ -63,7 +102,8 @@ def bench(apus, server, arguments, timeout):
 
 
 def generate(apus, server, scenario, options):
-    sample = bench(apus, server, scenario.arguments(options), 10 * (options.seconds + options.warmup) + 30)
+    patience = 10 * (options.seconds + options.warmup) + 30
+    sample = bench(apus, server, scenario.arguments(options, server.contender), patience)
     count = sample[scenario.counted]
     # A connect that found no port free on our side was tried again later; everything else is the server's.
     errors = {what: number for what, number in sample["errors"].items() if what != "address_unavailable"}

@@ -4,7 +4,7 @@ import subprocess
 from .figures import cpu, p50, p99, rate
 from .host import BOTH_CORES, GENERATOR_CORE, PEERS, SERVER_CORE, Failure
 from .measuring import Echoes
-from .part import Part, c_command, nio_command
+from .part import Part, c_command, nio_build_step, nio_command
 from .report import TargetList, table_of, versions_of_nio
 from .servers import Contender
 
@@ -55,6 +55,9 @@ class Plain(Part):
     meaning = MEANING
     scenarios = SCENARIOS
     headline = DEPTH_64
+
+    def build_steps(self):
+        return super().build_steps() + [nio_build_step()]
 
     def contenders(self):
         serve = (str(self.options.apus), "serve", "--address", "127.0.0.1:0", "--security", "none",

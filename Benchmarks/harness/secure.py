@@ -9,7 +9,7 @@ from .certificates import Certificates
 from .figures import Spread, cpu, cpu_with_backend, significant
 from .host import BOTH_CORES, PEERS, ROOT, SERVER_CORE, Failure, first_line, output_of, say
 from .measuring import Connects, Echoes, bench
-from .part import Part, c_command, nio_command
+from .part import Part, c_command, nio_build_step, nio_command
 from .report import TargetList, table, table_of, versions_of_nio
 from .servers import Contender, ProxyContender
 
@@ -81,7 +81,7 @@ class Secure(Part):
 
     def build_steps(self):
         packages = ["gcc", "haproxy", "libc6-dev", "openssl", "valgrind"]
-        return super().build_steps() + [[str(ROOT / "tools/prepare"), *packages]]
+        return super().build_steps() + [nio_build_step(), [str(ROOT / "tools/prepare"), *packages]]
 
     @functools.cached_property
     def certificates(self):

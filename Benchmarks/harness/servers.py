@@ -23,6 +23,7 @@ class Contender:
     cores: str = SERVER_CORE
     scenarios: frozenset = frozenset()  # names of those it takes part in; empty: all
     client: tuple = ("--security", "none")  # how the generator must speak to it
+    relays: bool = False
     start_seconds_max: float = 10
     stop_seconds_max: float = STOP_SECONDS_MAX
 

@@ -16,6 +16,8 @@ protocol IdleConnections: ~Copyable {
     /// Ask for one exchange on each.
     mutating func beginExchange(_ range: Range<Int>)
     func isExchanging(_ range: Range<Int>) -> Bool
+    /// Ask once more where what was asked may have been dropped.
+    mutating func repeatExchange(_ range: Range<Int>)
     /// One turn; true when something arrived.
     mutating func turn(until deadline: Instant) -> Bool
     mutating func close()
@@ -46,6 +48,8 @@ private struct IdleMeasurement<Connections: IdleConnections & ~Copyable>: ~Copya
     private static var stepCount: Int { 128 }
     /// How long a step may take without any reply.
     private static var patience: Nanoseconds { 10 * .second }
+    /// After so long what has no reply is asked once more.
+    private static var pause: Nanoseconds { .second }
 
     private let configuration: IdleLoadConfiguration
     private var connections: Connections
@@ -78,10 +82,15 @@ private struct IdleMeasurement<Connections: IdleConnections & ~Copyable>: ~Copya
     private mutating func exchange(_ range: Range<Int>) throws(LoadError) {
         connections.beginExchange(range)
         var deadline = connections.now + Self.patience
+        var repetition = connections.now + Self.pause
         while connections.isExchanging(range) {
-            if connections.turn(until: deadline) { deadline = connections.now + Self.patience }
+            if connections.turn(until: min(deadline, repetition)) { deadline = connections.now + Self.patience }
             guard connections.now < deadline else {
                 throw .noReply(connections.address, seconds: Self.patience.seconds)
+            }
+            if connections.now >= repetition {
+                connections.repeatExchange(range)
+                repetition = connections.now + Self.pause
             }
         }
     }

@@ -31,6 +31,9 @@ struct IdlePackets: IdleConnections, ~Copyable {
 
     func isExchanging(_ range: Range<Int>) -> Bool { range.contains { connections.waits(on: $0) } }
 
+    /// A server answers everything.
+    mutating func repeatExchange(_ range: Range<Int>) {}
+
     mutating func turn(until deadline: Instant) -> Bool {
         connections.wait(until: deadline)
         var hasArrived = false

@@ -52,8 +52,8 @@ package enum LoadError: Error, Equatable, CustomStringConvertible {
         case .relay(let address, let reason):
             "The relay at \(address) lets nobody in: \(reason). Is it one, and is --auth-secret its secret?"
         case .unplaced(let pairs, let found, let shards):
-            "\(pairs) pairs are to be placed and \(found) can be, for the peers are on \(shards) threads of the server: "
-                + "has it as many --shards as that takes, and is --server-pid its own?"
+            "\(pairs) pairs are to be placed and \(found) can be: the peers are on \(shards) threads of the server. "
+                + "Has it as many --shards as that takes, and is --server-pid its own?"
         case .server(let reason): "The server's process: \(reason)"
         }
     }

@@ -33,8 +33,8 @@ package struct SocketMemory: Equatable, Sendable {
             tcpTotalByteCountMax: lastNumber(in: "/proc/sys/net/ipv4/tcp_mem").map { $0 * pageByteCount })
     }
 
-    /// What the queues of all TCP sockets of this network namespace hold now, both ends of a loopback's: /proc/net/sockstat,
-    /// which counts whole pages and lets each processor keep some to itself. Nil: not readable.
+    /// What the queues of all TCP sockets of this network namespace hold now, both ends of a loopback's:
+    /// /proc/net/sockstat, which counts whole pages and lets each processor keep some to itself. Nil: not readable.
     package static func tcpByteCountInUse() -> Int? {
         let line = readable("/proc/net/sockstat")?.split(separator: "\n").first { $0.hasPrefix("TCP:") }
         guard let words = line?.split(separator: " "), let place = words.firstIndex(of: "mem"), place + 1 < words.count

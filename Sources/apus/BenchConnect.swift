@@ -64,7 +64,7 @@ struct BenchConnect: ParsableCommand {
 
     private func logIn(_ progress: (LoadProgress) -> Void) throws -> ConnectReport {
         guard !resume else {
-            throw Failure(.invalidConfiguration, "apus: --resume: only --session packet does that here; leave it out")
+            throw Failure(.invalidConfiguration, "apus: --resume: not with --session relay; leave it out")
         }
         var configuration = RelayLoginConfiguration(access: try relay.access(options))
         configuration.seconds = seconds
@@ -76,15 +76,16 @@ struct BenchConnect: ParsableCommand {
     private func print(_ report: ConnectReport) throws {
         try Output.line("\(report.address): \(report.concurrency) connections at a time")
         try Output.line(
-            (session == .relay ? "logins     " : "connects   ") + "\(report.connections) in \(decimal(report.seconds, digits: 2)) s: "
-                + "\(compact(report.connectionsPerSecond))/s")
+            "\(session == .relay ? "logins  " : "connects")   \(report.connections) "
+                + "in \(decimal(report.seconds, digits: 2)) s: \(compact(report.connectionsPerSecond))/s")
         if report.resumptionsOffered > 0 {
             try Output.line("resumed    \(report.resumed) of \(report.resumptionsOffered) sessions offered")
         }
         try Output.line(ReportText.latency(report.latency))
         try Output.line(ReportText.generator(report.generator))
         if let server = report.server {
-            try Output.line(ReportText.server(server, per: session == .relay ? "login" : "connection", server.cpuMicrosecondsPerConnection))
+            let what = session == .relay ? "login" : "connection"
+            try Output.line(ReportText.server(server, per: what, server.cpuMicrosecondsPerConnection))
         }
     }
 

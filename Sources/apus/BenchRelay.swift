@@ -11,10 +11,10 @@ struct BenchRelay: ParsableCommand {
         abstract: "Datagrams between pairs of peers over a relay.",
         discussion: """
             Logs two peers a pair in over WebSocket, as clients of NetBird and openZro do. Without --rate each pair \
-            keeps --window datagrams on their way (closed loop): the first peer sends and the second receives, and with \
-            --both-ways each answers what it receives with a datagram. With --rate datagrams leave when they are due, \
-            whatever became of those before, and latency counts from then (open loop). Every datagram is verified; what \
-            a relay drops is counted as lost. Exit code 1 when one was wrong or a connection ended.
+            keeps --window datagrams on their way (closed loop): the first peer sends and the second receives, and \
+            with --both-ways each answers what it receives with a datagram. With --rate datagrams leave when they are \
+            due, whatever became of those before, and latency counts from then (open loop). Every datagram is \
+            verified; what a relay drops is counted as lost. Exit code 1 when one was wrong or a connection ended.
 
             Examples:
 
@@ -80,17 +80,15 @@ struct BenchRelay: ParsableCommand {
         try Output.line(
             "delivered  \(report.messages) in \(decimal(report.seconds, digits: 2)) s: "
                 + "\(compact(report.messagesPerSecond))/s, \(compact(report.bytesPerSecond))B/s")
-        try Output.line("in all     \(report.sent) sent, \(report.delivered) delivered, \(report.lost) lost" + late(report))
+        let late = report.late > 0 ? ", \(report.late) late or twice" : ""
+        try Output.line(
+            "in all     \(report.sent) sent, \(report.delivered) delivered, \(report.lost) lost\(late)")
         try Output.line(ReportText.latency(report.latency))
         if let openLoop = report.openLoop { try Output.line(ReportText.openLoop(openLoop, "delivered")) }
         try Output.line(ReportText.generator(report.generator))
         if let server = report.server {
             try Output.line(ReportText.server(server, per: "message", server.cpuMicrosecondsPerMessage))
         }
-    }
-
-    private func late(_ report: RelayReport) -> String {
-        report.late > 0 ? ", \(report.late) late or twice" : ""
     }
 
     private func fail(for errors: LoadErrors) throws {

@@ -9,6 +9,7 @@ import Testing
         ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
         ["certs", "identity"], ["version"], ["check"], ["config"], ["config", "default"], ["config", "docs"],
         ["config", "show"], ["top"], ["peers"], ["reload"], ["drain"], ["log-level"], ["upgrade"], ["doctor"],
+        ["token"], ["token", "mint"], ["token", "check"],
     ]
 
     @Test(arguments: verbs)

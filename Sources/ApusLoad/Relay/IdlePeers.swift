@@ -41,6 +41,14 @@ struct IdlePeers: IdleConnections, ~Copyable {
         }
     }
 
+    /// A relay may drop: a shard hears of another's new peers a moment after these are let in.
+    mutating func repeatExchange(_ range: Range<Int>) {
+        for index in range where peers.missing(at: index) > 0 {
+            peers.request(peers.giveUp(at: index), from: peers.peers[index].partner)
+        }
+        peers.flush(&book)
+    }
+
     mutating func turn(until deadline: Instant) -> Bool {
         peers.wait(until: deadline)
         var hasArrived = false

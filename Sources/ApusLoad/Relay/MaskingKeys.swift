@@ -1,4 +1,5 @@
-// A new masking key for every frame, from bytes that nobody can foresee (RFC 6455 §5.3). It must never give a key twice.
+// A new masking key for every frame, from bytes that nobody can foresee (RFC 6455 §5.3). It must never give the same
+// bytes twice.
 
 import ApusSecurity
 

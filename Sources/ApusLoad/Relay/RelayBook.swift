@@ -1,5 +1,5 @@
-// What became of the datagrams: how many left, arrived, were lost, and how long those of the measured time took. It must
-// never know of connections.
+// What became of the datagrams: how many left, arrived, were lost, and how long those of the measured time took. It
+// must never know of connections.
 
 import ApusReactor
 

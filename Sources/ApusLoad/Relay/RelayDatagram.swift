@@ -11,6 +11,9 @@ import ApusWire
 ///     +---------+---------+------ - - --------+-------------------+-------------------+------- - -
 ///     |  0x01   |  0x03   | peer id           | number, LE        | departure, LE, ns | pattern …
 ///     +---------+---------+------ - - --------+-------------------+-------------------+------- - -
+///
+/// The memory belongs to whoever made it and must outlive this; it has at least the 54 bytes that are read and written
+/// at fixed places.
 struct RelayDatagram: BitwiseCopyable {
     /// Number and departure.
     static let byteCountMin = 16

@@ -44,7 +44,8 @@ package struct RelayLoginLoad: ~Copyable {
     private mutating func turn(_ progress: (LoadProgress) -> Void) throws(LoadError) {
         peers.wait(until: min(interval.end, clock.next, peers.reopening.next))
         while let arrival = peers.next(&book) { if arrival.isLogin { succeed(arrival.peer) } }
-        if completed == 0, ConnectError(peers.connectResult) == .refused { throw .refused(configuration.access.address) }
+        let isRefused = ConnectError(peers.connectResult) == .refused
+        if completed == 0, isRefused { throw .refused(configuration.access.address) }
         tell(progress)
         if peers.now >= interval.end { try advance() }
         peers.flush(&book)

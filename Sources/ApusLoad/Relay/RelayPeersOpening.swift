@@ -10,8 +10,8 @@ extension RelayPeers {
     /// How long nothing may happen while peers are being let in.
     private static let patience: Nanoseconds = 10 * .second
 
-    /// Log peers in until `target` were tried. Those that fail are counted; when none succeeds, the last one's reason is
-    /// thrown.
+    /// Log peers in until `target` were tried. Those that fail are counted; when none succeeds, the last one's reason
+    /// is thrown.
     mutating func open(upTo target: Int, _ book: inout RelayBook) throws(LoadError) {
         precondition(target <= count)
         var deadline = now + RelayPeers.patience

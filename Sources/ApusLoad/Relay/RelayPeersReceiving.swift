@@ -1,4 +1,5 @@
-// What arrives at the peers: the answer to the upgrade, then frames, each with one message.
+// What arrives at the peers: the answer to the upgrade, then frames, each with one message. The bytes are a lease's, a
+// channel's or held ones; none is kept beyond the call that reads them, and offsets come from decoders that check them.
 
 import ApusReactor
 import ApusSecurity

@@ -1,11 +1,13 @@
-// How the peers' frames leave.
+// How the peers' frames leave. What is lent to the kernel lies in the set's memory, or in a channel's, and stays there
+// until the completion: `takenByteCount` moves only then.
 
 import ApusReactor
 import ApusSecurity
 import ApusWire
 
 extension RelayPeers {
-    /// Write the datagrams that are owed, as many as there is room for; the rest follows when the kernel has taken these.
+    /// Write the datagrams that are owed, as many as there is room for; the rest follows when the kernel has taken
+    /// these.
     mutating func gather(_ index: Int, _ book: inout RelayBook) {
         guard peers[index].state == .open else { return }
         let count = min(peers[index].owed, room(of: index, forDatagrams: true).count / frameByteCount)
@@ -33,8 +35,8 @@ extension RelayPeers {
 
     /// An answer. Who asks for so many that there is no room for them does not read, and is left.
     mutating func answer(_ opcode: WebSocketOpcode, _ payload: UnsafeRawBufferPointer, _ index: Int) {
-        let byteCount = payload.count + WebSocketEncoder.headerByteCount(payloadByteCount: payload.count, isMasked: true)
-        guard room(of: index, forDatagrams: false).count >= byteCount else { return fail(.flooded, index) }
+        let header = WebSocketEncoder.headerByteCount(payloadByteCount: payload.count, isMasked: true)
+        guard room(of: index, forDatagrams: false).count >= header + payload.count else { return fail(.flooded, index) }
         append(opcode, payload, index)
         touch(index)
     }

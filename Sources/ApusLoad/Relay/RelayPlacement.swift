@@ -1,5 +1,5 @@
-// Which peers make a pair, by the shard that the kernel gave each: a client cannot choose one, and a relay does not say.
-// A peer that writes to itself shows it, for only its own shard's thread is busy with that.
+// Which peers make a pair, by the shard that the kernel gave each: a client cannot choose one, and a relay does not
+// say. A peer that writes to itself shows it, for only its own shard's thread is busy with that.
 
 import ApusReactor
 

@@ -1,4 +1,5 @@
-// What a run over a relay found. The names and units of the encoded form are what scripts read; changing one breaks them.
+// What a run over a relay found. The names and units of the encoded form are what scripts read; changing one breaks
+// them.
 
 package struct RelayReport: Equatable, Sendable {
     package var address: String

@@ -54,10 +54,10 @@ import Testing
     func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
 }
 
-@Suite(.serialized) struct RelayKeyTests {
-    @Test(arguments: KeyEffect.relay) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
-}
-
 @Suite(.serialized) struct MetricsKeyTests {
     @Test(arguments: KeyEffect.metrics) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
+}
+
+@Suite(.serialized) struct RelayKeyTests {
+    @Test(arguments: KeyEffect.relay) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
 }

@@ -45,21 +45,8 @@ extension KeyEffect {
                 return try server.closeReason(of: peer)
             }
         },
-        KeyEffect(ListenerKeys.proxyProtocol, ["true": "pong", "false": "closed"]) { scene in
-            try await scene.serve { server in
-                let peer = try server.connect()
-                try peer.send(bytes: Array("PROXY TCP4 192.0.2.9 127.0.0.1 1 2\r\n".utf8))
-                return peer.fate()
-            }
-        },
-        KeyEffect(
-            ListenerKeys.answers, ["'all'": "200", "'health'": "404"],
-            given: [
-                "listener.name": "'door'", "listener.address": "'unix:$/s'", "listener.protocol": "'admin'",
-                "server.address": "'127.0.0.1:0'",
-            ]
-        ) { scene in
-            try await scene.serve { "\(try $0.get("/metrics", at: "unix:\(scene.file("s"))").status)" }
+        KeyEffect(ListenerKeys.proxyProtocol, ["true": "closed", "false": "pong"]) { scene in
+            try await scene.serve { try $0.connect().fate() }
         },
         KeyEffect(ListenerKeys.sendBuffer, ["'32KiB'": "65536", "'64KiB'": "131072"]) { scene in
             try await acceptedOption(scene, SOL_SOCKET, SO_SNDBUF)

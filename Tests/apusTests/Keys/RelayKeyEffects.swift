@@ -1,168 +1,199 @@
-// What can be seen of the keys of [relay]: who may log in, what they are told, and what becomes of their messages.
+// What can be seen of the keys of [relay]: who is let in, what peers are told, and what is kept for those who are slow.
 
 import ApusConfiguration
-import Glibc
+import ApusSecurity
+import ApusServer
+import ApusWire
 import TestSupport
 
 extension KeyEffect {
-    static let relay = relayLogins + relayPeers + relayWaiting
+    static let relay = login + talk + waiting + belief
 
-    private static let relayListener = [
-        ("listener.protocol", "'relay'"), ("relay.exposed_address", "'relay.example.com:1'"),
-        ("relay.auth_secret", "'\(RelayLogin.secret)'"),
-    ]
-    private static let welcome = "rel://relay.example.com:1"
+    private static let secrets = ["one": "the secret of one, long enough", "two": "the secret of two, long enough"]
 
-    private static func relay<Content>(
-        _ key: Key<Content>, _ cases: KeyValuePairs<String, String>, given: KeyValuePairs<String, String> = [:],
-        probe: @escaping Probe = login
+    /// A relay listener, and whatever else counts.
+    private static func relayed(_ more: KeyValuePairs<String, String> = [:]) -> [(path: String, toml: String)] {
+        let own: KeyValuePairs = [
+            "listener.protocol": "'relay'", "relay.exposed_address": "'rel://relay.example.com:80'",
+            "relay.auth_secret": "'the secret of one, long enough'",
+        ]
+        return own.map { ($0.key, $0.value) } + more.map { ($0.key, $0.value) }
+    }
+
+    private static func effect<Content>(
+        _ key: Key<Content>, _ cases: KeyValuePairs<String, String>, _ more: KeyValuePairs<String, String> = [:],
+        _ probe: @escaping @Sendable (ServedHere) throws -> String
     ) -> KeyEffect {
-        let more = given.map { ($0.key, $0.value) }
-        return KeyEffect(key, cases, surroundings: relayListener + more, probe: probe)
-    }
-
-    // MARK: Logins
-
-    private static let relayLogins = [
-        relay(RelayKeys.exposedAddress, ["'a.example'": "rel://a.example", "'rels://b.example'": "rels://b.example"]),
-        relay(RelayKeys.authSecret, ["'\(RelayLogin.secret)'": welcome, "'another-secret-of-24-by'": refused]),
-        relay(
-            RelayKeys.authSecretFile, ["'$/right'": welcome, "'$/wrong'": refused], given: ["relay.auth_secret": ""]),
-        relay(
-            RelayKeys.previousAuthSecret, ["'\(RelayLogin.secret)'": welcome, "'one-more-secret-of-26-byte'": refused],
-            given: ["relay.auth_secret": "'another-secret-of-24-by'"]),
-        relay(
-            RelayKeys.previousAuthSecretFile, ["'$/right'": welcome, "'$/wrong'": refused],
-            given: ["relay.auth_secret": "'another-secret-of-24-by'"]),
-        relay(RelayKeys.maxTokenLifetime, ["'off'": welcome, "'1h'": "refused: lifetime_too_long"]),
-        relay(
-            RelayKeys.allowsAnyToken, ["true": welcome, "false": refused],
-            given: ["relay.auth_secret": "'another-secret-of-24-by'"]),
-        relay(RelayLimitKeys.allowedOrigins, ["[]": "101", "['https://a.example']": "403"]) { scene in
-            try await scene.serve { server in
-                let fields = "Origin: https://b.example\r\n"
-                return "\(try RelayLogin("a", to: server.address(of: .relay), fields: fields).status)"
-            }
-        },
-        relay(RelayLimitKeys.trustedProxies, ["['127.0.0.1']": "192.0.2.9", "[]": "127.0.0.1"]) { scene in
-            try await scene.serve { server in
-                let fields = "X-Forwarded-For: 192.0.2.9\r\n"
-                let proxied = try RelayLogin("a", to: server.address(of: .relay), fields: fields)
-                guard try proxied.logIn() == welcome else { return "no login" }
-                let list = try server.get("/status?peers=1").body
-                return list.firstMatch(of: /"peer":"([0-9.]+)/).map { String($0.1) } ?? "nobody"
-            }
-        },
-    ]
-
-    private static let refused = "refused: bad_signature"
-
-    private static let login: Probe = { scene in
-        try scene.write("right", RelayLogin.secret)
-        try scene.write("wrong", "one-more-secret-of-26-byte")
-        return try await scene.serve { try RelayLogin("a", to: $0.address(of: .relay)).logIn() }
-    }
-
-    // MARK: Peers
-
-    private static let relayPeers = [
-        relay(RelayKeys.healthInterval, ["'100ms'": "asked", "'30s'": "left alone"]) { scene in
-            try await scene.serve { server in
-                let login = try RelayLogin("a", to: server.address(of: .relay))
-                guard try login.logIn() == welcome else { return "no login" }
-                usleep(500_000)
-                login.peer.finishSending()
-                return try login.readFrame()?.payload == [1, 5] ? "asked" : "left alone"
-            }
-        },
-        relay(
-            RelayKeys.livenessTimeout, ["'200ms'": "dead_peer", "'60s'": "peer_finished"],
-            given: ["relay.health_interval": "'100ms'"]
-        ) { scene in
-            try await scene.serve { server in
-                let login = try RelayLogin("a", to: server.address(of: .relay))
-                guard try login.logIn() == welcome else { return "no login" }
-                return try server.closeReason(of: login.peer, outlasting: scene.value == "'60s'")
-            }
-        },
-        relay(
-            RelayLimitKeys.maxSubscriptionsPerPeer, ["300": "188", "65536": "0"], probe: subscriptions(peers: 1)),
-        relay(
-            RelayLimitKeys.maxSubscriptions, ["1024": "440", "65536": "0"],
-            given: ["relay.max_subscriptions_per_peer": "1024"], probe: subscriptions(peers: 3)),
-        relay(RelayLimitKeys.flapCount, ["2": "1", "1000": "0"], probe: takeOvers),
-        relay(
-            RelayLimitKeys.flapWindow, ["'1s'": "0", "'60s'": "1"], given: ["relay.flap_count": "2"],
-            probe: takeOvers),
-    ]
-
-    /// How many are refused of two full lists a peer.
-    private static func subscriptions(peers: Int) -> Probe {
-        { scene in
-            try await scene.serve { server in
-                let logins = try (0..<peers).map { try RelayLogin("\($0)", to: server.address(of: .relay)) }
-                for (index, login) in logins.enumerated() {
-                    guard try login.logIn() == welcome else { return "no login" }
-                    for list in 0..<2 { try login.subscribe("\(index) \(list)") }
-                }
-                guard server.has(peers * 488, "apus_relay_subscriptions_total") else { return "not all came" }
-                return "\(try server.metric("apus_relay_subscriptions_refused_total"))"
-            }
+        KeyEffect(key, cases, surroundings: relayed(more)) { scene in
+            for (name, secret) in secrets { try scene.write(name, secret) }
+            return try await scene.serve { try probe($0) }
         }
     }
 
-    /// An id is taken over twice, 1.2 s apart.
-    private static let takeOvers: Probe = { scene in
-        try await scene.serve { server in
-            var logins: [RelayLogin] = []
-            for pause in [0, 0, 1_200_000] as [UInt32] {
-                usleep(pause)
-                logins.append(try RelayLogin("a", to: server.address(of: .relay)))
-                guard try logins.last?.logIn() == welcome else { return "no login" }
+    // MARK: Who is let in
+
+    private static let login = [
+        effect(
+            RelayKeys.exposedAddress,
+            ["'rel://a.example.com:80'": "rel://a.example.com:80", "'b.example.com:1'": "rel://b.example.com:1"]
+        ) { server in
+            let client = try RelayClient("a", to: server.address(of: .relay), secret: secrets["one"] ?? "")
+            try client.send(client.auth())
+            guard case .authResponse(let url) = try client.read() else { return "nothing" }
+            return url
+        },
+        effect(
+            RelayKeys.authSecret,
+            [
+                "'the secret of one, long enough'": "in, bad_signature",
+                "'the secret of two, long enough'": "bad_signature, in",
+            ], [:], bothSecrets),
+        effect(
+            RelayKeys.authSecretFile, ["'$/one'": "in, bad_signature", "'$/two'": "bad_signature, in"],
+            ["relay.auth_secret": ""], bothSecrets),
+        effect(
+            RelayKeys.previousAuthSecret,
+            ["'the secret of two, long enough'": "in, in", "'another secret, long enough'": "in, bad_signature"], [:],
+            bothSecrets),
+        effect(
+            RelayKeys.previousAuthSecretFile, ["'$/two'": "in, in", "'$/one'": "in, bad_signature"], [:],
+            bothSecrets),
+        effect(RelayKeys.maxTokenLifetime, ["'1h'": "lifetime_too_long", "'off'": "in"]) { fate(of: "one", at: $0) },
+        effect(RelayKeys.allowsAnyToken, ["true": "in", "false": "empty"]) { fate(of: "one", at: $0, token: []) },
+    ]
+
+    private static let bothSecrets: @Sendable (ServedHere) throws -> String = { server in
+        "\(fate(of: "one", at: server)), \(fate(of: "two", at: server))"
+    }
+
+    /// What becomes of a peer whose token was signed with this secret.
+    private static func fate(of secret: String, at server: ServedHere, token: [UInt8]? = nil) -> String {
+        do {
+            let client = try RelayClient(secret, to: server.address(of: .relay), secret: secrets[secret] ?? "")
+            try client.send(client.auth(token))
+            switch try client.read() {
+            case .authResponse: return "in"
+            case .closeFrame(_, let reason): return reason
+            case let other: return "\(String(describing: other))"
             }
-            guard server.has(2, "apus_relay_replacements_total") else { return "not replaced" }
-            return "\(try server.metric("apus_relay_flapping_total"))"
+        } catch {
+            return "\(error)"
         }
     }
 
-    // MARK: Messages that wait
+    private static func peer(
+        _ name: String, _ server: ServedHere, receiveBufferByteCount: Int? = nil
+    ) throws -> RelayClient {
+        try RelayClient.peer(
+            name, to: server.address(of: .relay), secret: secrets["one"] ?? "",
+            receiveBufferByteCount: receiveBufferByteCount)
+    }
 
-    private static let relayWaiting = [
-        relay(
-            RelayLimitKeys.backlogPerPeer, ["'64KiB'": "peer_backlog_full", "'64MiB'": "none"],
-            given: ["relay.max_message_age": "'60s'", "listener.send_buffer": "'32KiB'"],
-            probe: slowReceivers(1)),
-        relay(
-            RelayLimitKeys.backlogBudget, ["'1MiB'": "relay_budget", "'64MiB'": "none"],
-            given: [
-                "relay.backlog_per_peer": "'1MiB'", "relay.max_message_age": "'60s'",
-                "listener.send_buffer": "'32KiB'",
-            ],
-            probe: slowReceivers(4, messages: 100)),
-        relay(
-            RelayLimitKeys.maxMessageAge, ["'1ms'": "peer_backlog_aged", "'60s'": "none"],
-            given: ["relay.backlog_per_peer": "'64MiB'", "listener.send_buffer": "'32KiB'"],
-            probe: slowReceivers(1, isRead: true)),
+    // MARK: What peers are told
+
+    private static let talk = [
+        effect(RelayKeys.healthInterval, ["'100ms'": "asked", "'30s'": "left alone"]) { server in
+            try peer("a", server).peer.hasBytes(within: 500) ? "asked" : "left alone"
+        },
+        effect(RelayKeys.livenessTimeout, ["'150ms'": "closed", "'60s'": "kept"]) { server in
+            try peer("a", server).peer.hasBytes(within: 600) ? "closed" : "kept"
+        },
+        effect(RelayLimitKeys.maxSubscriptionsPerPeer, ["244": "56 refused", "1000": "0 refused"]) { server in
+            try refusedSubscriptions(300, server)
+        },
+        effect(RelayLimitKeys.maxSubscriptions, ["1024": "76 refused", "2048": "0 refused"]) { server in
+            try refusedSubscriptions(1100, server)
+        },
+        effect(RelayLimitKeys.flapCount, ["2": "1 flapped", "1000": "0 flapped"]) { server in
+            try flaps(server, pauseMilliseconds: 0)
+        },
+        effect(
+            RelayLimitKeys.flapWindow, ["'1s'": "0 flapped", "'60s'": "1 flapped"], ["relay.flap_count": "3"]
+        ) { try flaps($0, pauseMilliseconds: 600) },
     ]
 
-    /// Why messages are dropped for peers that do not read, or read late.
-    private static func slowReceivers(_ count: Int, messages: Int = 500, isRead: Bool = false) -> Probe {
-        { scene in
-            try await scene.serve { server in
-                let address = server.address(of: .relay)
-                let sender = try RelayLogin("sender", to: address)
-                let slow = try (0..<count).map { try RelayLogin("\($0)", to: address, receiveBufferByteCount: 4096) }
-                for login in slow + [sender] {
-                    guard try login.logIn() == welcome else { return "no login" }
-                }
-                let datagram = [UInt8](repeating: 7, count: 8000)
-                for _ in 0..<messages { for receiver in slow { try sender.send(datagram, to: receiver.id) } }
-                guard server.has(messages * count, "apus_relay_messages_received_total") else { return "not all came" }
-                if isRead { usleep(50_000) }
-                if isRead { for _ in 0..<100 { _ = try slow[0].readFrame() } }
-                let drops = try server.samples("apus_dropped_total").filter { $0.value > 0 }
-                return drops.first?.labels.firstMatch(of: /"([a-z_]+)"/).map { String($0.1) } ?? "none"
-            }
+    private static func refusedSubscriptions(_ count: Int, _ server: ServedHere) throws -> String {
+        let client = try peer("a", server)
+        for start in stride(from: 0, to: count, by: 244) {
+            try client.subscribe(to: (start..<min(start + 244, count)).map { PeerID(hashing: "\($0)") })
         }
+        try client.pingThrough()
+        return "\(server.handle.metrics.relay.subscriptionsRefused) refused"
+    }
+
+    /// Three takeovers of one id.
+    private static func flaps(_ server: ServedHere, pauseMilliseconds: UInt32) throws -> String {
+        var clients: [RelayClient] = []
+        for _ in 0..<4 {
+            clients.append(try peer("a", server))
+            pause(milliseconds: pauseMilliseconds)
+        }
+        return "\(server.handle.metrics.relay.flappings) flapped"
+    }
+
+    // MARK: What waits for the slow
+
+    private static let waiting = [
+        effect(
+            RelayLimitKeys.backlogPerPeer, ["'64KiB'": "peer_backlog_full", "'32MiB'": "nothing dropped"],
+            ["relay.max_message_age": "'60s'"]
+        ) { try drops(at: $0) },
+        effect(
+            RelayLimitKeys.backlogBudget, ["'1MiB'": "relay_budget", "'64MiB'": "nothing dropped"],
+            ["relay.max_message_age": "'60s'", "relay.backlog_per_peer": "'64MiB'"]
+        ) { try drops(at: $0) },
+        effect(
+            RelayLimitKeys.maxMessageAge, ["'1ms'": "peer_backlog_aged", "'60s'": "nothing dropped"],
+            ["relay.backlog_per_peer": "'32MiB'"]
+        ) { try drops(at: $0, readsInTheEnd: true) },
+    ]
+
+    /// Eight megabytes for a peer that does not read, or does so late: what is dropped, and why.
+    private static func drops(at server: ServedHere, readsInTheEnd: Bool = false) throws -> String {
+        let slow = try peer("slow", server, receiveBufferByteCount: readsInTheEnd ? 64 << 10 : 4096)
+        let sender = try peer("sender", server)
+        let datagram = [UInt8](repeating: 7, count: 8000)
+        for _ in 0..<1000 { try sender.send(datagram, to: slow.id) }
+        try sender.pingThrough()
+        if readsInTheEnd {
+            func unread() -> UInt64 {
+                let metrics = server.handle.metrics
+                return metrics.relay.messagesReceived - metrics.relay.messagesDelivered
+                    - metrics.dropped.values.reduce(0, +)
+            }
+            while unread() > 0 { _ = try slow.read() }
+        }
+        let reasons = server.handle.metrics.dropped.keys.map(\.label).sorted()
+        return reasons.isEmpty ? "nothing dropped" : reasons.joined(separator: " ")
+    }
+
+    // MARK: Whom the relay believes
+
+    private static let belief = [
+        effect(
+            RelayLimitKeys.allowedOrigins,
+            ["['https://app.example.com']": "101 403", "['https://evil.example.com']": "403 101", "[]": "101 101"]
+        ) { server in
+            try ["app", "evil"].map { try status("Origin: https://\($0).example.com", server) }
+                .joined(separator: " ")
+        },
+        effect(
+            RelayLimitKeys.trustedProxies, ["['127.0.0.1']": "101 closed", "['192.0.2.1']": "101 101"],
+            ["server.max_connections_per_address": "1"]
+        ) { server in
+            let peers = try (0..<2).map { _ in try Peer(to: server.address(of: .relay)) }
+            return try peers.map { try status("X-Real-IP: 198.51.100.7", on: $0) }.joined(separator: " ")
+        },
+    ]
+
+    private static func status(_ field: String, _ server: ServedHere) throws -> String {
+        try status(field, on: try Peer(to: server.address(of: .relay)))
+    }
+
+    /// The status of an upgrade with one field more.
+    private static func status(_ field: String, on peer: Peer) throws -> String {
+        try peer.send(bytes: Array(RelayClient.request(more: field + "\r\n").utf8))
+        let response = String(decoding: try peer.readSome(), as: UTF8.self)
+        return response.isEmpty ? "closed" : String(response.dropFirst(9).prefix(3))
     }
 }
