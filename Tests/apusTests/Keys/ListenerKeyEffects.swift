@@ -47,10 +47,14 @@ extension KeyEffect {
         },
         KeyEffect(
             ListenerKeys.answers, ["'all'": "200 200", "'metrics'": "200 404", "'health'": "404 200"],
-            given: ["listener.protocol": "'admin'"]
+            given: [
+                "listener.protocol": "'admin'", "listener.name": "'door'", "listener.address": "'unix:$/s'",
+                "server.address": "'127.0.0.1:0'",
+            ]
         ) { scene in
             try await scene.serve { server in
-                let statuses = try ["/metrics", "/livez"].map { try server.get($0, at: server.places[0].address).status }
+                let address = "unix:\(scene.file("s"))"
+                let statuses = try ["/metrics", "/livez"].map { try server.get($0, at: address).status }
                 return statuses.map { "\($0)" }.joined(separator: " ")
             }
         },

@@ -148,21 +148,25 @@ extension KeyEffect {
             ["relay.max_message_age": "'60s'"]
         ) { try drops(at: $0) },
         effect(
-            RelayLimitKeys.backlogBudget, ["'1MiB'": "relay_budget", "'64MiB'": "peer_backlog_full"],
-            ["relay.max_message_age": "'60s'", "relay.backlog_per_peer": "'1MiB'"]
-        ) { try drops(at: $0) },
+            RelayLimitKeys.backlogBudget, ["'1MiB'": "peer_backlog_full relay_budget", "'64MiB'": "peer_backlog_full"],
+            ["relay.max_message_age": "'60s'", "relay.backlog_per_peer": "'512KiB'"]
+        ) { try drops(at: $0, slowCount: 3) },
         effect(
             RelayLimitKeys.maxMessageAge, ["'1ms'": "peer_backlog_aged", "'60s'": "nothing dropped"],
             ["relay.backlog_per_peer": "'32MiB'"]
         ) { try drops(at: $0, readsInTheEnd: true) },
     ]
 
-    /// Eight megabytes for a peer that does not read, or does so late: what is dropped, and why.
-    private static func drops(at server: ServedHere, readsInTheEnd: Bool = false) throws -> String {
-        let slow = try peer("slow", server, receiveBufferByteCount: readsInTheEnd ? 64 << 10 : 4096)
+    /// Eight megabytes for peers that do not read, or do so late: what is dropped, and why.
+    private static func drops(
+        at server: ServedHere, slowCount: Int = 1, readsInTheEnd: Bool = false
+    ) throws -> String {
+        let slow = try (0..<slowCount).map {
+            try peer("slow \($0)", server, receiveBufferByteCount: readsInTheEnd ? 64 << 10 : 4096)
+        }
         let sender = try peer("sender", server)
         let datagram = [UInt8](repeating: 7, count: 8000)
-        for _ in 0..<1000 { try sender.send(datagram, to: slow.id) }
+        for index in 0..<1000 { try sender.send(datagram, to: slow[index * slowCount / 1000].id) }
         try sender.pingThrough()
         if readsInTheEnd {
             func unread() -> UInt64 {
@@ -170,7 +174,7 @@ extension KeyEffect {
                 return metrics.relay.messagesReceived - metrics.relay.messagesDelivered
                     - metrics.dropped.values.reduce(0, +)
             }
-            while unread() > 0 { _ = try slow.read() }
+            while unread() > 0 { _ = try slow[0].read() }
         }
         let reasons = server.handle.metrics.dropped.keys.map(\.label).sorted()
         return reasons.isEmpty ? "nothing dropped" : reasons.joined(separator: " ")
