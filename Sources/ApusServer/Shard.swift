@@ -142,7 +142,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             settleAdminDrain()
             settleTouched()
         }
-        if state.pointee.relay != nil { state.pointee.tellNews() }
+        if let relay = state.pointee.relay {
+            relay.pointee.forgetMore()
+            state.pointee.tellNews()
+        }
         settleTouched()
         ringDoorbells()
         if state.pointee.isLaneStarved { resumeLaneStarved() }

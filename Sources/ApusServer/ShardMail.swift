@@ -60,9 +60,11 @@ extension ShardState {
     /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
     /// Nor while a draining shard waits for others to stop sharing out, which is a turn of theirs.
     func sleepLimit(_ earliest: Instant) -> Instant {
+        if let relay, relay.pointee.isForgetting { return now }
         guard hasPeers else { return earliest }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        let looksSoon = hasPendingMail || isLaneStarved || hasUntoldNews || (isDraining && slab.count == 0 && mayBeHandedConnections)
+        let looksSoon = hasPendingMail || isLaneStarved || hasUntoldNews
+            || (isDraining && slab.count == 0 && mayBeHandedConnections)
         return looksSoon ? min(earliest, now + .millisecond) : earliest
     }
 

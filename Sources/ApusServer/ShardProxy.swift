@@ -1,5 +1,5 @@
-// Who a connection's peer is when something stands between: a PROXY header before everything else, or the HTTP fields of
-// a proxy that is trusted. What is believed here counts in the limits of addresses, and in logs.
+// Who a connection's peer is when something stands between: a PROXY header before everything else, or the HTTP fields
+// of a proxy that is trusted. What is believed here counts in the limits of addresses, and in logs.
 
 import ApusReactor
 import ApusWire

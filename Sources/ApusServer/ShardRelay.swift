@@ -1,5 +1,5 @@
-// What is different for a relay's peers: their clocks, what waits for them when a turn ends, how they are told to leave,
-// and that others must know when they are gone.
+// What is different for a relay's peers: their clocks, what waits for them when a turn ends, how they are told to
+// leave, and that others must know when they are gone.
 
 import ApusReactor
 import ApusWire

@@ -116,8 +116,8 @@ extension ServerEvent.Kind {
         case .refused(let reason): reason == .aborted ? .debug : .warning
         case .tlsFailed, .starved, .listening: .info
         case .acceptResumed, .certificateReplaced, .reloadApplied, .drainBegun: .notice
-        case .handshakeRefused, .proxyRefused, .relayRefused, .relayFlapping, .acceptPaused, .reloadRefused, .drainForced, .heldBack,
-            .lost:
+        case .handshakeRefused, .proxyRefused, .relayRefused, .relayFlapping, .acceptPaused, .reloadRefused,
+            .drainForced, .heldBack, .lost:
             .warning
         case .ended(let forced): forced == 0 ? .notice : .warning
         case .handlerFailed, .certificateKept: .error
@@ -169,7 +169,8 @@ extension CloseReason {
             .slowConsumer, .controlFlood, .badRequest, .requestTimeout, .webSocketViolation, .relayViolation,
             .proxyViolation, .addressLimit:
             .info
-        case .memoryBudget, .newsOverflow, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected, .decompression:
+        case .memoryBudget, .newsOverflow, .oversizeReply, .ioError, .sealTampered, .sealReplayed, .sealReflected,
+            .decompression:
             .warning
         }
     }

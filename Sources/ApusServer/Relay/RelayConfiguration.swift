@@ -5,8 +5,8 @@ import ApusWire
 /// One for all relay listeners of a server: their peers reach one another. The defaults protect and are those that
 /// NetBird's and openZro's clients expect (relay.md §4).
 public struct RelayConfiguration: Sendable {
-    /// What peers are told they are connected to, `rel://…` or `rels://…`: clients compare it byte by byte, so it must be
-    /// the same on every node and across restarts (relay.md §3.1). 1 to 8,190 bytes of UTF-8.
+    /// What peers are told they are connected to, `rel://…` or `rels://…`: clients compare it byte by byte, so it must
+    /// be the same on every node and across restarts (relay.md §3.1). 1 to 8,190 bytes of UTF-8.
     public var instanceURL: String
     /// Shared with whoever mints the tokens: the current secret first, then those that are still honoured. UTF-8.
     public var secrets: [String]
@@ -18,8 +18,8 @@ public struct RelayConfiguration: Sendable {
     public var healthInterval: Duration = .seconds(25)
     /// A peer that sends nothing at all for so long is closed, `dead_peer`.
     public var livenessTimeout: Duration = .seconds(45)
-    /// Bytes of messages that may wait for one peer beyond its connection's buffers; then the oldest of whoever has most
-    /// waiting there is dropped.
+    /// Bytes of messages that may wait for one peer beyond its connection's buffers; then the oldest of whoever has
+    /// most waiting there is dropped.
     public var backlogByteCountMax = 1 << 20
     /// The same for all peers of one shard.
     public var backlogBudgetPerShard = 64 << 20

@@ -1,5 +1,6 @@
 // What shards tell one another about peers. Each id has a home, whose word counts: it gives every claim an epoch and
-// tells all shards; it also knows who is interested in the id. What a shard tells itself goes the same way, without mail.
+// tells all shards; it also knows who is interested in the id. What a shard tells itself goes the same way, without
+// mail.
 //
 //     peer's shard ──claim, release──▶ home ──placed, removed──▶ every shard
 //     peer's shard ──subscribe, …────▶ home ──news─────────────▶ subscriber's shard
@@ -103,7 +104,7 @@ extension ShardState {
                 counters.relay.subscriptionsRefused.add()
             }
         case .unsubscribe(let id, let subscriber): relayShard.pointee.registry.unsubscribe(id, by: subscriber)
-        case .forget(let subscriber): relayShard.pointee.registry.removeSubscriber(subscriber)
+        case .forget(let subscriber): relayShard.pointee.forget(subscriber)
         case .placed(let id, let holder, let epoch): place(id, holder, epoch)
         case .removed(let id, let epoch): _ = relayShard.pointee.directory.remove(id, epoch: epoch)
         case .news(let news): keep(news)

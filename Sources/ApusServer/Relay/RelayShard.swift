@@ -1,5 +1,5 @@
-// One shard's part of the relay: which peer is where, the truth about the ids whose home it is, and what waits for peers
-// that are slow. State only: it neither sends nor closes.
+// One shard's part of the relay: which peer is where, the truth about the ids whose home it is, and what waits for
+// peers that are slow. State only: it neither sends nor closes.
 
 import ApusReactor
 import ApusRelay
@@ -22,6 +22,14 @@ struct RelayShard: ~Copyable {
     var outgoing = Scratch(byteCount: RelayFormat.messageByteCountMax)
     /// By slot; an entry is meaningful while its connection speaks `relay`.
     private let peers: UnsafeMutablePointer<RelayPeer>
+    /// Subscribers that have ended and had so many interests that these end over several turns.
+    /// Room for `forgottenCountMax`, of which `forgottenCount` are initialised.
+    private let forgotten: UnsafeMutablePointer<UInt64>
+    private var forgottenCount = 0
+    private let forgottenCountMax: Int
+
+    /// What one turn takes: some hundreds of microseconds.
+    private static let interestsPerTurn = 2048
 
     /// - Parameters:
     ///   - slotCount: connections of this shard.
@@ -36,9 +44,36 @@ struct RelayShard: ~Copyable {
         news = PeerNewsQueue(slotCount: slotCount, capacity: sizes.interestsMax, seed: seed)
         backlog = RelayBacklog(slotCount: slotCount, limits: BacklogLimits(settings), seed: seed)
         peers = .allocate(capacity: slotCount)
+        forgotten = .allocate(capacity: peersMax)
+        forgottenCountMax = peersMax
     }
 
-    deinit { peers.deallocate() }
+    deinit {
+        peers.deallocate()
+        forgotten.deallocate()
+    }
+
+    // MARK: Subscribers that end
+
+    var isForgetting: Bool { forgottenCount > 0 }
+
+    /// This subscriber wants to hear of nobody any more.
+    mutating func forget(_ subscriber: UInt64) {
+        if registry.removeSubscriber(subscriber, interestsAtMost: RelayShard.interestsPerTurn) { return }
+        guard forgottenCount < forgottenCountMax else {
+            registry.removeSubscriber(subscriber)
+            return
+        }
+        forgotten[forgottenCount] = subscriber
+        forgottenCount += 1
+    }
+
+    /// Go on with those of earlier turns.
+    mutating func forgetMore() {
+        guard forgottenCount > 0 else { return }
+        let subscriber = forgotten[forgottenCount - 1]
+        if registry.removeSubscriber(subscriber, interestsAtMost: RelayShard.interestsPerTurn) { forgottenCount -= 1 }
+    }
 
     /// Sizes stay what they are.
     mutating func take(_ settings: RelaySettings) {

@@ -1,5 +1,5 @@
-// A Transport message as it lies in a client's frame, still masked: what a relay needs of it, and how it goes on without
-// ever being unmasked where it lies (relay.md §1.3.3).
+// A Transport message as it lies in a client's frame, still masked: what a relay needs of it, and how it goes on
+// without ever being unmasked where it lies (relay.md §1.3.3).
 
 public enum RelayTransport {
     /// Whether a message is a Transport.
