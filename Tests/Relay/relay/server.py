@@ -164,8 +164,9 @@ class Relay:
 
     @property
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The scheduler's own account, to the nanosecond: a clock tick would be a tenth of what is measured here."""
+        tasks = pathlib.Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
     # --- what it is told ----------------------------------------------------------------------------------------------
 
