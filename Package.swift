@@ -88,9 +88,16 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .executableTarget(
+            name: "apus-websocket-echo",
+            dependencies: ["ApusSecurity", "ApusWire"],
+            path: "Tests/WebSocket/Echo",
+            swiftSettings: settings
+        ),
+
         .target(
             name: "TestSupport",
-            dependencies: ["ApusReactor", "ApusWire"],
+            dependencies: ["ApusReactor", "ApusSecurity", "ApusWire"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

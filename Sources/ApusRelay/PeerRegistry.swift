@@ -5,7 +5,8 @@ import ApusWire
 
 /// How much a registry may hold.
 public struct PeerRegistryLimits: BitwiseCopyable, Sendable {
-    /// Ids that are held at once.
+    /// Ids that are held at once, for which there is always room. More find room as long as interests leave it: while
+    /// many come and go, a home hears of some that come before those that went.
     public var peersMax: Int
     /// Connections that are interested in any id.
     public var subscribersMax: Int
@@ -164,17 +165,13 @@ extension PeerRegistry {
     /// - Parameters:
     ///   - holder: a connection token's bits.
     ///   - now: nanoseconds of a clock that does not go back.
-    /// - Returns: nil when more ids are held than the limit says, so that this one is not.
+    /// - Returns: nil when as many ids are held as there may be and no room is left, so that this one is not.
     public mutating func claim(_ id: PeerID, by holder: UInt64, at now: UInt64) -> PeerClaim? {
-        guard let number = knownPeer(id) ?? (onlineCount < limits.peersMax ? addPeer(id) : nil) else { return nil }
-        var replaced: UInt64?
-        if peers[number].isOnline {
-            replaced = peers[number].holder == holder ? nil : peers[number].holder
-        } else {
-            guard onlineCount < limits.peersMax else { return nil }
-            onlineCount += 1
-        }
+        guard let number = knownPeer(id) ?? addPeer(id) else { return nil }
+        let before = peers[number]
+        let replaced = before.isOnline && before.holder != holder ? before.holder : nil
         let isFlapping = replaced != nil && peers[number].flaps.noteTakeover(at: now, limits.flaps)
+        if !before.isOnline { onlineCount += 1 }
         lastEpoch += 1
         peers[number].isOnline = true
         (peers[number].holder, peers[number].epoch) = (holder, lastEpoch)
@@ -269,9 +266,10 @@ extension PeerRegistry {
         let count = known.map { subscribers[$0].interestCount } ?? 0
         guard count < limits.interestsPerSubscriberMax, interestNumbers.freeCount > 0 else { return nil }
         guard known != nil || subscriberNumbers.freeCount > 0 else { return nil }
-        guard let peer = knownPeer(id) ?? addPeer(id), let subscriber = known ?? addSubscriber(token),
-            let number = interestNumbers.take()
-        else { preconditionFailure("there is room for each, and for as many ids as are held or of interest") }
+        guard let peer = knownPeer(id) ?? addPeer(id) else { return nil }
+        guard let subscriber = known ?? addSubscriber(token), let number = interestNumbers.take() else {
+            preconditionFailure("there is room for both, as was just seen")
+        }
         interests[number] = Interest(peer: peer, subscriber: subscriber)
         interestIndex.insert(number, tag(peer, subscriber))
         interestsOfPeers.append(number, to: &peers[peer].firstInterest)

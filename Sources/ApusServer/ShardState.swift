@@ -176,7 +176,7 @@ extension ShardState {
     }
 
     fileprivate mutating func takeRelay(_ settings: RelaySettings) {
-        if let relay { relay.pointee.settings = settings } else { beginRelay(settings) }
+        if let relay { relay.pointee.take(settings) } else { beginRelay(settings) }
     }
 }
 

@@ -19,7 +19,7 @@ struct Apus: ParsableCommand {
         version: Version.number,
         subcommands: [
             Serve.self, Check.self, Config.self, Ping.self, Echo.self, Send.self, Bench.self, Top.self, Certs.self,
-            Peers.self, Reload.self, Drain.self, LogLevel.self, Upgrade.self, Doctor.self, Version.self,
+            Token.self, Peers.self, Reload.self, Drain.self, LogLevel.self, Upgrade.self, Doctor.self, Version.self,
         ]
     )
 

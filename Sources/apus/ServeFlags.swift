@@ -47,7 +47,10 @@ struct ServeFlags: ParsableArguments {
 
     @OptionGroup var operation: OperationFlags
 
+    // Beside one another: groups within groups make the parser slow.
     @OptionGroup var relay: ServeRelay
+    @OptionGroup var relatives: RelativeFlags
+    @OptionGroup var refusedRelatives: RefusedRelativeFlags
 
     private static let addressHelp =
         "HOST:PORT, [IPV6]:PORT or unix:PATH; may be given several times. The first is where the first packet listener "
@@ -69,9 +72,16 @@ struct ServeFlags: ParsableArguments {
         lifecycle.add(to: &overrides)
         defences.add(to: &overrides)
         operation.add(to: &overrides, isRelay: relay.relay)
-        relay.add(to: &overrides, logLevel: operation.logLevel?.rawValue, logFile: operation.logFile)
+        let logging: [RelativeArgument] = [
+            ("log-level", operation.logLevel?.rawValue), ("log-file", operation.logFile),
+        ]
+        relay.add(to: &overrides, relatives: relativeArguments + logging)
         return overrides
     }
+
+    private var relativeArguments: [RelativeArgument] { relatives.given + refusedRelatives.given }
+
+    func validate() throws { try relay.refuse(relativeArguments) }
 
     private func addTimes(to overrides: inout Overrides) {
         if let idleTimeout { overrides.set(ServerKeys.idleTimeout, to: idleTimeout.setting) }

@@ -25,12 +25,8 @@ struct ServeRelay: ParsableArguments {
     @Flag(help: RelayKeys.allowsAnyToken.help)
     var insecureAllowAnyToken = false
 
-    @OptionGroup(title: "With --relay") var relatives: RelativeFlags
-
-    /// - Parameters:
-    ///   - logLevel: as it was given; nil: it was not.
-    ///   - logFile: the same.
-    func add(to overrides: inout Overrides, logLevel: String?, logFile: String?) {
+    /// - Parameter relatives: what else was given that means the same as a relative's flag, by that flag's name.
+    func add(to overrides: inout Overrides, relatives: [RelativeArgument]) {
         addFiles(to: &overrides)
         guard relay else {
             if let exposedAddress { overrides.set(RelayKeys.exposedAddress, to: .text(exposedAddress)) }
@@ -42,11 +38,10 @@ struct ServeRelay: ParsableArguments {
             return
         }
         var mode = RelayMode(hasIPv6: HostNetworking.hasIPv6)
-        let shared = [
+        let own: [RelativeArgument] = [
             ("exposed-address", exposedAddress), ("auth-secret", authSecret), ("trusted-proxies", trustedProxies),
-            ("log-level", logLevel), ("log-file", logFile),
         ]
-        for (name, text) in shared + relatives.given {
+        for (name, text) in own + relatives {
             if let text { mode.set(name, to: text) }
         }
         overrides.relay = mode
@@ -61,36 +56,37 @@ struct ServeRelay: ParsableArguments {
     }
 
     /// What only the relatives have means nothing to a server of another kind.
-    func validate() throws {
-        guard !relay, let (name, _) = relatives.given.first(where: { $0.text != nil }) else { return }
-        throw ValidationError("--\(name) goes with --relay; without it see the flags of the same meaning in --help.")
+    func refuse(_ relatives: [RelativeArgument]) throws {
+        guard !relay, let (name, _) = relatives.first(where: { $0.text != nil }) else { return }
+        throw ValidationError("--\(name) goes with --relay: say that too, or see --help for what means the same.")
     }
 }
 
+/// A relative's flag, and what was given for it; nil: nothing.
+typealias RelativeArgument = (name: String, text: String?)
+
 /// The flags that only the relatives have. Values are read by the table that reads their variables.
 struct RelativeFlags: ParsableArguments {
-    @Option(name: [.long, .customShort("l")], help: "Where the relay listens; :443 is every interface. (default: :443)")
+    @Option(name: [.long, .customShort("l")], help: "With --relay: where it listens. (default: :443, every interface)")
     var listenAddress: String?
 
-    @Option(name: [.long, .customShort("c")], help: "The certificate, PEM, and behind it those that lead to its CA.")
+    @Option(name: [.long, .customShort("c")], help: "With --relay: the certificate and those behind it, PEM.")
     var tlsCertFile: String?
 
-    @Option(name: [.long, .customShort("k")], help: "The certificate's private key, PEM, not encrypted.")
+    @Option(name: [.long, .customShort("k")], help: "With --relay: the certificate's private key, PEM, not encrypted.")
     var tlsKeyFile: String?
 
-    @Option(help: "The port of /metrics, on every interface. (default: 9090)")
+    @Option(help: "With --relay: the port of /metrics, on every interface. (default: 9090)")
     var metricsPort: String?
 
-    @Option(name: [.long, .customShort("H")], help: "Where /health is answered. (default: :9000)")
+    @Option(name: [.long, .customShort("H")], help: "With --relay: where /health is answered. (default: :9000)")
     var healthListenAddress: String?
 
-    @OptionGroup var refused: RefusedRelativeFlags
-
-    var given: [(name: String, text: String?)] {
+    var given: [RelativeArgument] {
         [
             ("listen-address", listenAddress), ("tls-cert-file", tlsCertFile), ("tls-key-file", tlsKeyFile),
             ("metrics-port", metricsPort), ("health-listen-address", healthListenAddress),
-        ] + refused.given
+        ]
     }
 }
 
@@ -133,7 +129,7 @@ struct RefusedRelativeFlags: ParsableArguments {
     @Option(help: "Of no effect: relays of this version form no cluster.")
     var podIp: String?
 
-    var given: [(name: String, text: String?)] {
+    var given: [RelativeArgument] {
         [
             ("letsencrypt-data-dir", letsencryptDataDir), ("letsencrypt-domains", letsencryptDomains),
             ("letsencrypt-email", letsencryptEmail), ("letsencrypt-aws-route53", letsencryptAwsRoute53),

@@ -15,6 +15,32 @@ struct PeerHashTests {
         }
     }
 
+    /// The same sum, with its 128 bits as two words.
+    private func slowHash(_ hash: PeerHash, _ words: [UInt64]) -> UInt64 {
+        let factors = [hash.factor0, hash.factor1, hash.factor2, hash.factor3, hash.factor4]
+        var (high, low) = (UInt64(truncatingIfNeeded: hash.addend >> 64), UInt64(truncatingIfNeeded: hash.addend))
+        for (word, factor) in zip(words, factors) {
+            let product = UInt64(truncatingIfNeeded: factor).multipliedFullWidth(by: word)
+            let (sum, carry) = low.addingReportingOverflow(product.low)
+            // Modulo 2^128, so what goes beyond is gone.
+            high = high &+ product.high &+ UInt64(truncatingIfNeeded: factor >> 64) &* word &+ (carry ? 1 : 0)
+            low = sum
+        }
+        return high
+    }
+
+    @Test func itIsTheSumThatItIsSaidToBe() {
+        var generator = SeededGenerator.announced()
+        for _ in 0..<1000 {
+            let hash = PeerHash(seed: generator.next())
+            let bytes = (0..<36).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let id = PeerID(bytes.span.bytes, at: 0)
+            let words = [id.words.0, id.words.1, id.words.2, id.words.3, UInt64(id.words.4)]
+            #expect(hash.hash(id) == slowHash(hash, words))
+            #expect(hash.hash(words[0]) == slowHash(hash, [words[0]]))
+        }
+    }
+
     @Test func everyBitOfAnIDCounts() {
         let hash = PeerHash(seed: 7)
         let original = [UInt8](0..<36)

@@ -19,13 +19,19 @@ private struct Model {
     var holders: [PeerID: PeerPlace] = [:]
     var interests: [Interest] = []
 
+    private func isKnown(_ id: PeerID) -> Bool { holders[id] != nil || interests.contains { $0.id == id } }
+
+    private var hasRoomForID: Bool {
+        Set(interests.map(\.id)).union(holders.keys).count < limits.peersMax + limits.interestsMax
+    }
+
     private func interest(_ id: PeerID, _ subscriber: UInt64) -> Int? {
         interests.firstIndex { $0.id == id && $0.subscriber == subscriber }
     }
 
     mutating func claim(_ id: PeerID, _ holder: UInt64) -> (epoch: UInt64, replaced: UInt64?)? {
         let before = holders[id]
-        guard before != nil || holders.count < limits.peersMax else { return nil }
+        guard before != nil || isKnown(id) || hasRoomForID else { return nil }
         epoch += 1
         holders[id] = PeerPlace(holder: holder, epoch: epoch)
         for index in interests.indices where interests[index].id == id && interests[index].awaitsOnline {
@@ -48,7 +54,7 @@ private struct Model {
         if interest(id, subscriber) == nil {
             let own = interests.count { $0.subscriber == subscriber }
             guard own < limits.interestsPerSubscriberMax, interests.count < limits.interestsMax,
-                own > 0 || Set(interests.map(\.subscriber)).count < limits.subscribersMax
+                own > 0 || Set(interests.map(\.subscriber)).count < limits.subscribersMax, isKnown(id) || hasRoomForID
             else { return .full }
             interests.append(Interest(subscriber: subscriber, id: id))
         }
@@ -79,13 +85,17 @@ private struct Model {
 struct PeerRegistryModelTests {
     private static let limits = PeerRegistryLimits(
         peersMax: 12, subscribersMax: 8, interestsMax: 40, interestsPerSubscriberMax: 9)
+    /// So few that all of them are reached.
+    private static let tight = PeerRegistryLimits(
+        peersMax: 2, subscribersMax: 8, interestsMax: 9, interestsPerSubscriberMax: 3)
 
     @Test(arguments: 0..<4)
     func itDoesWhatTheModelDoes(run: Int) {
         var generator = SeededGenerator.announced()
-        var registry = PeerRegistry(limits: Self.limits, seed: generator.next())
-        var model = Model(limits: Self.limits)
-        for step in 0..<15_000 {
+        let limits = run.isMultiple(of: 2) ? Self.limits : Self.tight
+        var registry = PeerRegistry(limits: limits, seed: generator.next())
+        var model = Model(limits: limits)
+        for step in 0..<6000 {
             let id = peer(generator.below(20))
             let token = UInt64(generator.below(3)) << 56 | UInt64(generator.below(4))
             switch generator.below(12) {
@@ -144,7 +154,7 @@ struct PeerRegistryModelTests {
     @Test func aDirectoryThatIsToldAgrees() {
         var generator = SeededGenerator.announced()
         var registry = PeerRegistry(limits: Self.limits, seed: 1)
-        var directory = PeerDirectory(capacity: 12, seed: 2)
+        var directory = PeerDirectory(capacity: 14, seed: 2)
         for _ in 0..<20_000 {
             let (id, holder) = (peer(generator.below(14)), UInt64(generator.below(5)))
             if generator.once(in: 2), let claim = registry.claim(id, by: holder, at: 0) {

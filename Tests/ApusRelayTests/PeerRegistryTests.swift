@@ -78,18 +78,20 @@ struct PeerRegistryTests {
         }
     }
 
-    @Test func thereIsALimitOfPeers() {
-        var registry = makeRegistry { $0.peersMax = 2 }
-        #expect(registry.claim(peer(1), by: 1, at: 0) != nil)
-        #expect(registry.claim(peer(2), by: 2, at: 0) != nil)
-        #expect(registry.claim(peer(3), by: 3, at: 0) == nil)
-        // Known to somebody, but no more held than before.
-        #expect(registry.subscribe(peer(3), by: 9) == .registered(isOnline: false))
-        #expect(registry.claim(peer(3), by: 3, at: 0) == nil)
-        #expect(registry.claim(peer(2), by: 4, at: 0)?.replaced == 2)
+    /// Those that come are heard of before those that went; only without any room somebody is not held.
+    @Test func morePeersFindTheRoomOfInterests() {
+        var registry = makeRegistry { ($0.peersMax, $0.interestsMax) = (2, 2) }
+        for number in 1...4 { #expect(registry.claim(peer(number), by: UInt64(number), at: 0) != nil) }
+        #expect(registry.claim(peer(5), by: 5, at: 0) == nil)
+        #expect(registry.subscribe(peer(5), by: 9) == .full)
+        #expect((registry.onlineCount, registry.interestCount) == (4, 0))
+        // Those that are known may be taken over, and heard of.
+        #expect(registry.claim(peer(2), by: 6, at: 0)?.replaced == 2)
+        #expect(registry.subscribe(peer(2), by: 9) == .registered(isOnline: true))
         #expect(registry.release(peer(1), by: 1) == 1)
-        #expect(registry.claim(peer(3), by: 3, at: 0)?.replaced == nil)
-        #expect(news(&registry) == [online(9, peer(3))])
+        #expect(registry.claim(peer(5), by: 5, at: 0)?.replaced == nil)
+        #expect(registry.holder(of: peer(5))?.holder == 5)
+        #expect(news(&registry) == [online(9, peer(2))])
     }
 
     // MARK: Interests
@@ -282,6 +284,7 @@ struct PeerRegistryTests {
         for number in 0..<20 { #expect(registry.subscribe(peer(number), by: 7) == .registered(isOnline: false)) }
         for number in 100..<103 { #expect(registry.claim(peer(number), by: 1, at: 0) != nil) }
         #expect(registry.claim(peer(103), by: 1, at: 0) == nil)
+        #expect(registry.claim(peer(19), by: 1, at: 0) != nil)
     }
 
     // MARK: Flapping

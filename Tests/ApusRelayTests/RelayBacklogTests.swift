@@ -138,6 +138,25 @@ struct RelayBacklogTests {
         #expect(shares[0] > 400_000 && shares[2] - shares[0] <= 2 * 8820, "\(sent)")
     }
 
+    /// Ids that differ in one byte, wherever it is.
+    @Test func peersHaveQueuesOfTheirOwn() {
+        var backlog = makeBacklog { $0.queuesPerDestinationMax = 36 }
+        var drops = BacklogDrops()
+        let sources = (0..<36).map { place in
+            let bytes = (0..<36).map { $0 == place ? 1 : 0 as UInt8 }
+            return PeerID(bytes.span.bytes, at: 0)
+        }
+        for round in 0..<2 {
+            for sender in sources.indices {
+                let bytes = message(UInt64(sender), round, byteCount: 8820)
+                backlog.append(bytes.span.bytes, to: 0, from: sources[sender], at: 0, drops: &drops)
+            }
+        }
+        let order = (0..<72).compactMap { _ in pop(&backlog, 0)?.prefix(2).map(Int.init) }
+        #expect(order == (0..<2).flatMap { round in (0..<36).map { [$0, round] } })
+        #expect(drops == BacklogDrops())
+    }
+
     @Test func moreSendersThanQueuesShareThem() {
         var backlog = makeBacklog { $0.queuesPerDestinationMax = 4 }
         let (senderCount, count) = (30, 20)

@@ -20,6 +20,7 @@ let package = Package(
         .systemLibrary(name: "CCompression", pkgConfig: "libzstd"),
         .target(name: "ApusCompression", dependencies: ["CCompression"], swiftSettings: settings),
         .target(name: "ApusWire", swiftSettings: settings),
+        .target(name: "ApusRelay", dependencies: ["ApusWire"], swiftSettings: settings),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl"),
         .target(name: "ApusSecurity", dependencies: ["COpenSSL", "ApusWire"], swiftSettings: settings),
         .executableTarget(
@@ -73,6 +74,12 @@ let package = Package(
         .executableTarget(
             name: "FuzzAuth",
             dependencies: ["ApusSecurity", "ApusWire", "FuzzSupport"],
+            swiftSettings: settings,
+            linkerSettings: linking
+        ),
+        .executableTarget(
+            name: "FuzzBacklog",
+            dependencies: ["ApusRelay", "ApusWire", "FuzzSupport"],
             swiftSettings: settings,
             linkerSettings: linking
         ),

@@ -91,6 +91,8 @@ private struct SecurityFiles {
             "handshake.psk_file": file("psk"), "handshake.identity_file": file("identity"),
             "admin.control_socket": file("x").replacing("\"/", with: "\"unix:/"), "listener.protocol": "\"admin\"",
             "logging.log_file_path": file("other.log"), "logging.log_to_console": "false",
+            "relay.auth_secret_file": file("psk"), "relay.previous_auth_secret_file": file("psk"),
+            "relay.liveness_timeout": "\"60s\"", "relay.max_subscriptions": "2000000",
         ]
     }
 
@@ -100,7 +102,10 @@ private struct SecurityFiles {
         case .listener:
             draft.set(.listener, "address", "\"127.0.0.1:1\"")
             if row.name != "name" { draft.set(.listener, "name", "\"one\"") }
+            if row.name == "answers" { draft.set(.listener, "protocol", "\"admin\"") }
+            if row.name == "proxy_protocol" { setRelay(row, &draft) }
         case .tls: setTLS(row, &draft)
+        case .relay: setRelay(row, &draft)
         case .admin where row.name != "enabled": draft.set(.admin, "enabled", "true")
         case .transport where row.name.hasPrefix("compression_") && row.name != "compression_enabled":
             draft.set(.transport, "compression_enabled", "true")
@@ -111,6 +116,17 @@ private struct SecurityFiles {
         case .server, .client, .transport, .handshake, .admin, .metrics: break
         }
         return draft
+    }
+
+    private func setRelay(_ row: OptionRow, _ draft: inout Draft) {
+        draft.set(.listener, "address", "\"127.0.0.1:1\"")
+        draft.set(.listener, "protocol", "\"relay\"")
+        draft.set(.relay, "exposed_address", "\"relay.example.com:1\"")
+        if row.name == "auth_secret_file" {
+            draft.set(.relay, "auth_secret_file", file("identity"))
+        } else {
+            draft.set(.relay, "auth_secret", "\"supersecret-supersecret\"")
+        }
     }
 
     private func setTLS(_ row: OptionRow, _ draft: inout Draft) {

@@ -13,7 +13,9 @@ struct Effects {
         var text = ""
         // Of listeners that speak HTTP the place is enough: the session is the server's.
         for listener in configuration.listeners { text += "\(listener.name) \(listener.address) \(listener.speaks)\n" }
-        if configuration.listeners.allSatisfy({ $0.speaks == .packet }) {
+        if configuration.listeners.contains(where: { $0.speaks == .admin }) {
+            dump(try serverConfiguration(from: configuration).listeners.map(\.adminPaths), to: &text)
+        } else {
             let server = try serverConfiguration(from: configuration)
             dump(server, to: &text)
             for listener in server.listeners { dump(Self.secrets(of: listener), to: &text) }

@@ -8,7 +8,8 @@ import Testing
         [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
         ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
         ["certs", "identity"], ["version"], ["check"], ["config"], ["config", "default"], ["config", "docs"],
-        ["config", "show"], ["top"], ["reload"], ["drain"], ["log-level"], ["upgrade"], ["doctor"],
+        ["config", "show"], ["top"], ["peers"], ["reload"], ["drain"], ["log-level"], ["upgrade"], ["doctor"],
+        ["token"], ["token", "mint"], ["token", "check"],
     ]
 
     @Test(arguments: verbs)

@@ -68,7 +68,8 @@ struct BlockPool: ~Copyable {
     mutating func append(_ message: RawSpan, to stream: inout BlockStream, at now: UInt64) {
         let label = (now >> BlockPool.timeUnitShift) << 16 | UInt64(message.byteCount)
         extendIfFull(&stream)
-        unsafe address(stream.lastBlock, stream.writeOffset).storeBytes(of: label, as: UInt64.self)
+        unsafe address(stream.lastBlock, stream.writeOffset, BlockPool.labelByteCount)
+            .storeBytes(of: label, as: UInt64.self)
         stream.writeOffset += BlockPool.labelByteCount
         var offset = 0
         while offset < message.byteCount {
@@ -98,8 +99,8 @@ struct BlockPool: ~Copyable {
         while rest > 0 {
             leaveIfRead(&stream)
             let count = min(rest, BlockPool.blockByteCount - stream.readOffset)
-            // Within the block, which is the stream's.
-            let start = unsafe UnsafeRawPointer(address(stream.firstBlock, stream.readOffset))
+            // Within the block, which is the stream's until it is given back.
+            let start = unsafe UnsafeRawPointer(address(stream.firstBlock, stream.readOffset, count))
             output.append(copying: unsafe RawSpan(_unsafeStart: start, byteCount: count))
             stream.readOffset += (count + 7) & ~7
             rest -= count
@@ -129,15 +130,17 @@ struct BlockPool: ~Copyable {
 // MARK: Blocks
 
 extension BlockPool {
-    private func address(_ block: UInt32, _ offset: Int) -> UnsafeMutableRawPointer {
-        precondition(Int(block) < numbers.capacity && 0..<BlockPool.blockByteCount ~= offset, "no such place")
+    /// Where so many bytes of a block are.
+    private func address(_ block: UInt32, _ offset: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+        precondition(Int(block) < numbers.capacity && offset >= 0 && byteCount > 0, "no such place")
+        precondition(offset + byteCount <= BlockPool.blockByteCount, "the block ends before")
         return unsafe memory + (Int(block) * BlockPool.blockByteCount + offset)
     }
 
     private func copy(_ bytes: RawSpan, to block: UInt32, _ offset: Int) {
         unsafe bytes.withUnsafeBytes { bytes in
-            // Not empty, and it ends within the block, of which there was as much room.
-            unsafe address(block, offset).copyMemory(
+            // Not empty, and there is room for all of them.
+            unsafe address(block, offset, bytes.count).copyMemory(
                 from: bytes.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
         }
     }
@@ -145,10 +148,11 @@ extension BlockPool {
     private func label(in stream: BlockStream) -> UInt64 {
         precondition(stream.messageCount > 0, "the stream is empty")
         // Behind a block that is read to its end comes the next one's beginning.
-        guard stream.readOffset < BlockPool.blockByteCount else {
-            return unsafe address(nextBlock[stream.firstBlock], 0).load(as: UInt64.self)
-        }
-        return unsafe address(stream.firstBlock, stream.readOffset).load(as: UInt64.self)
+        let isRead = stream.readOffset == BlockPool.blockByteCount
+        let block = isRead ? nextBlock[stream.firstBlock] : stream.firstBlock
+        let offset = isRead ? 0 : stream.readOffset
+        // Eight bytes that were written as one number, at a multiple of eight.
+        return unsafe address(block, offset, BlockPool.labelByteCount).load(as: UInt64.self)
     }
 
     /// Step over the oldest message's label; its byte count.

@@ -35,7 +35,7 @@ public struct RelayBacklog: ~Copyable {
         var blockCount = 0
     }
 
-    private let limits: BacklogLimits
+    private var limits: BacklogLimits
     private let hash: PeerHash
     private var pool: BlockPool
     private let queues: Reserved<Queue>
@@ -69,7 +69,10 @@ public struct RelayBacklog: ~Copyable {
         destinationOfSlot = Heads(capacity: slotCount)
     }
 
-    /// What a backlog with these limits reserves: the budget and what keeps order in it; it is touched as messages wait.
+    /// Messages that wait already are judged by it too.
+    public mutating func limitAge(toNanoseconds ageMax: UInt64) { limits.ageNanosecondsMax = ageMax }
+
+    /// What a backlog with these limits reserves: the budget and what keeps order in it; touched as messages wait.
     public static func memoryByteCount(slotCount: Int, _ limits: BacklogLimits) -> Int {
         let blockCount = limits.byteBudget / BlockPool.blockByteCount
         let queues = Reserved<Queue>.byteCount(capacity: blockCount) + Chains.byteCount(capacity: blockCount)
@@ -112,6 +115,13 @@ public struct RelayBacklog: ~Copyable {
         changeStream(queue, of: destination) { (pool, stream) in
             pool.append(message, to: &stream, at: now)
         }
+    }
+
+    /// The same for a peer's message. Nobody can choose an id so that it shares another's queue.
+    public mutating func append(
+        _ message: RawSpan, to slot: UInt32, from source: PeerID, at now: UInt64, drops: inout BacklogDrops
+    ) {
+        append(message, to: slot, from: hash.hash(source), at: now, drops: &drops)
     }
 
     /// The size of the message whose turn it is, after those were dropped that have waited too long; nil when none is

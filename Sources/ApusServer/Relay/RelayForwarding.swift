@@ -81,7 +81,7 @@ extension ShardState {
         let message = UnsafeRawBufferPointer(rebasing: room[..<output.finalize(for: room)])
         var drops = BacklogDrops()
         relayShard.pointee.backlog.append(
-            RawSpan(_unsafeBytes: message), to: slot, from: source.words.1, at: now.nanoseconds, drops: &drops)
+            RawSpan(_unsafeBytes: message), to: slot, from: source, at: now.nanoseconds, drops: &drops)
         counters.count(drops)
         connection.pointee.hasBacklog = true
         touch(slot)

@@ -6,7 +6,7 @@ import ApusRelay
 import ApusWire
 
 struct RelayShard: ~Copyable {
-    var settings: RelaySettings
+    private(set) var settings: RelaySettings
     /// Which shard is an id's home.
     let hash: PeerHash
     /// Where every peer of the server is.
@@ -39,6 +39,12 @@ struct RelayShard: ~Copyable {
     }
 
     deinit { peers.deallocate() }
+
+    /// Sizes stay what they are.
+    mutating func take(_ settings: RelaySettings) {
+        self.settings = settings
+        backlog.limitAge(toNanoseconds: settings.messageAgeMax)
+    }
 
     /// The peer in a slot. Its memory stands as long as the shard.
     @inline(__always)

@@ -3,19 +3,19 @@
 
 /// A network, such as 10.0.0.0/8 or fd00::/8 (RFC 4632, RFC 4291 §2.3).
 public struct HostPrefix: BitwiseCopyable, Hashable, Sendable {
-    private let first: IPAddress
+    let first: IPAddress
     private let mask: IPAddress
-    private let isIPv4: Bool
+    /// 0 … 32 of an IPv4 network, 0 … 128 otherwise.
+    public let bitCount: Int
 
-    /// - Parameters:
-    ///   - bitCount: 0 … 32 for an IPv4 address, 0 … 128 otherwise.
+    /// - Parameter bitCount: 0 … 32 for an IPv4 address, 0 … 128 otherwise.
     /// - Returns: nil where the address has bits behind the prefix: one of the two is a mistake then.
     public init?(_ address: IPAddress, bitCount: Int) {
         guard 0...(address.isIPv4 ? 32 : 128) ~= bitCount else { return nil }
         let count = address.isIPv4 ? bitCount + 96 : bitCount
         mask = IPAddress(high: HostPrefix.mask(bitCount: count), low: HostPrefix.mask(bitCount: count - 64))
         first = address
-        isIPv4 = address.isIPv4
+        self.bitCount = bitCount
         guard address.high & ~mask.high == 0, address.low & ~mask.low == 0 else { return nil }
     }
 
@@ -36,7 +36,7 @@ public struct HostPrefix: BitwiseCopyable, Hashable, Sendable {
     /// An IPv6 network has no IPv4 addresses, not even `::/0`: who trusts all of one family has not said so of the
     /// other.
     public func contains(_ address: IPAddress) -> Bool {
-        address.isIPv4 == isIPv4 && address.high & mask.high == first.high && address.low & mask.low == first.low
+        address.isIPv4 == first.isIPv4 && address.high & mask.high == first.high && address.low & mask.low == first.low
     }
 
     /// The leading bits of a word; all of them beyond 64.

@@ -5,7 +5,8 @@
 /// the payload is buffered.
 public struct WebSocketDecoder: BitwiseCopyable, Sendable {
     public let role: WebSocketRole
-    /// The largest payload of one frame that is accepted, inclusive.
+    /// The largest payload of one frame that is accepted, inclusive; control frames count too, so below 125 it refuses
+    /// some that RFC 6455 allows.
     public let payloadByteCountMax: Int
 
     /// - Parameters:

@@ -39,6 +39,15 @@ struct HTTPResponseTests {
         #expect(HTTPDate.text(unixSeconds: 4_107_542_400) == "Mon, 01 Mar 2100 00:00:00 GMT")
     }
 
+    /// RFC 3339 §5.6.
+    @Test func datesOfTheInternet() {
+        #expect(HTTPDate.internetText(unixMilliseconds: 0) == "1970-01-01T00:00:00.000Z")
+        #expect(HTTPDate.internetText(unixMilliseconds: 951_782_400_007) == "2000-02-29T00:00:00.007Z")
+        #expect(HTTPDate.internetText(unixMilliseconds: 4_102_444_799_999) == "2099-12-31T23:59:59.999Z")
+        #expect(HTTPDate.internetText(unixMilliseconds: 253_402_300_799_999) == "9999-12-31T23:59:59.999Z")
+        #expect(HTTPDate.internetText(unixMilliseconds: .max).hasPrefix("9999-12-31T"))
+    }
+
     @Test func aLineBreakInAFieldStopsTheProgram() async {
         await #expect(processExitsWith: .failure) {
             _ = HTTPResponse(.ok, fields: [HTTPField("A", "b\r\nC: d")]).encode(unixSeconds: 0, keepsAlive: true)

@@ -32,6 +32,19 @@ struct IPAddressTests {
     ])
     func isNone(text: String) { #expect(IPAddress(parsing: text) == nil) }
 
+    /// As Python's ipaddress writes them, and RFC 5952 §4 asks for.
+    @Test(arguments: [
+        ("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("::", "::"), ("0::1", "::1"), ("1::0", "1::"),
+        ("2001:DB8::0:1", "2001:db8::1"), ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"),
+        ("2001:0:0:1:0:0:0:1", "2001:0:0:1::1"), ("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+        ("1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"), ("0:0:3:4:5:6:7:8", "::3:4:5:6:7:8"), ("00fe::00a", "fe::a"),
+    ])
+    func isWrittenInOneWay(text: String, written: String) throws {
+        let address = try #require(IPAddress(parsing: text))
+        #expect("\(address)" == written)
+        #expect("\(IPEndpoint(address, port: 80))" == (address.isIPv4 ? "\(written):80" : "[\(written)]:80"))
+    }
+
     @Test func randomAddressesAreReadBack() {
         var generator = SeededGenerator.announced()
         for _ in 0..<2000 {
@@ -41,6 +54,8 @@ struct IPAddressTests {
             let text = groups.map { String($0, radix: 16) }.joined(separator: ":")
             let (high, low) = (word(groups[..<4]), word(groups[4...]))
             #expect(IPAddress(parsing: text) == IPAddress(high: high, low: low), "seed \(generator.seed): \(text)")
+            let written = IPAddress(high: high, low: low).description
+            #expect(IPAddress(parsing: written) == IPAddress(high: high, low: low), "seed \(generator.seed)")
             guard let gap = longestGap(groups) else { continue }
             let short = [groups[..<gap.lowerBound], groups[gap.upperBound...]]
                 .map { $0.map { String($0, radix: 16) }.joined(separator: ":") }.joined(separator: "::")
@@ -75,6 +90,7 @@ struct HostPrefixTests {
         let (prefix, address, isHeld) = Self.held[index]
         let found = try #require(HostPrefix(parsing: prefix))
         #expect(found.contains(try #require(IPAddress(parsing: address))) == isHeld)
+        #expect(HostPrefix(parsing: "\(found)") == found)
     }
 
     @Test(arguments: [

@@ -9,7 +9,7 @@ import Testing
         let all: [[KeyEffect]] = [
             KeyEffect.listener, KeyEffect.server, KeyEffect.drain, KeyEffect.defence, KeyEffect.client,
             KeyEffect.transport, KeyEffect.tls, KeyEffect.handshake, KeyEffect.admin, KeyEffect.logging,
-            KeyEffect.metrics,
+            KeyEffect.metrics, KeyEffect.relay,
         ]
         #expect(all.joined().map(\.option.path).sorted() == OptionTable.all.map(\.path).sorted())
         for effect in all.joined() {
@@ -56,4 +56,8 @@ import Testing
 
 @Suite(.serialized) struct MetricsKeyTests {
     @Test(arguments: KeyEffect.metrics) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
+}
+
+@Suite(.serialized) struct RelayKeyTests {
+    @Test(arguments: KeyEffect.relay) func theKeyCounts(_ effect: KeyEffect) async throws { try await effect.check() }
 }

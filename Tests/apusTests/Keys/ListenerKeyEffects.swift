@@ -45,6 +45,9 @@ extension KeyEffect {
                 return try server.closeReason(of: peer)
             }
         },
+        KeyEffect(ListenerKeys.proxyProtocol, ["true": "closed", "false": "pong"]) { scene in
+            try await scene.serve { try $0.connect().fate() }
+        },
         KeyEffect(ListenerKeys.sendBuffer, ["'32KiB'": "65536", "'64KiB'": "131072"]) { scene in
             try await acceptedOption(scene, SOL_SOCKET, SO_SNDBUF)
         },
