@@ -109,7 +109,7 @@ struct LineTests {
 
     /// Whatever is thrown at it, one valid line comes out. The seed is printed.
     @Test func randomRecordsAreValidLines() throws {
-        let seed: UInt64 = 676640234636457263
+        let seed = UInt64.random(in: .min ... .max)
         print("random log lines: seed \(seed)")
         var generator = SplitMix(state: seed)
         for _ in 0..<500 {
@@ -200,7 +200,8 @@ struct SplitMix: RandomNumberGenerator {
             if Bool.random(using: &self) {
                 text.unicodeScalars.append(awkward[Int.random(in: 0..<awkward.count, using: &self)])
             } else if let scalar = Unicode.Scalar(UInt32.random(in: 0...0x10FFFF, using: &self)) {
-                text.unicodeScalars.append(scalar)
+                // JSONSerialization takes U+FEFF behind an escaped character for a byte order mark, and drops it.
+                text.unicodeScalars.append(scalar == "\u{FEFF}" ? "?" : scalar)
             }
         }
         return text

@@ -81,12 +81,3 @@ func peer(_ number: UInt8) -> PeerID {
 }
 
 func bytes(of id: PeerID) -> [UInt8] { written { id.write(into: &$0) } }
-
-/// What `write` writes, up to 10,000 bytes.
-func written(_ write: (inout OutputRawSpan) -> Void) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 10_000) { buffer, count in
-        var output = OutputRawSpan(buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
-        write(&output)
-        count = output.finalize(for: UnsafeMutableRawBufferPointer(buffer))
-    }
-}
