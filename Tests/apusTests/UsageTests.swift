@@ -5,9 +5,10 @@ import Testing
 
 @Suite struct UsageTests {
     static let verbs: [[String]] = [
-        [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "connect"],
-        ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"], ["certs", "self-signed"], ["certs", "show"],
-        ["certs", "identity"], ["version"], ["check"], ["config"], ["config", "default"], ["config", "docs"],
+        [], ["serve"], ["ping"], ["echo"], ["send"], ["bench"], ["bench", "packet"], ["bench", "relay"],
+        ["bench", "connect"], ["bench", "idle"], ["certs"], ["certs", "ca"], ["certs", "node"],
+        ["certs", "self-signed"], ["certs", "show"], ["certs", "identity"], ["version"], ["check"], ["config"],
+        ["config", "default"], ["config", "docs"],
         ["config", "show"], ["top"], ["peers"], ["reload"], ["drain"], ["log-level"], ["upgrade"], ["doctor"],
         ["token"], ["token", "mint"], ["token", "check"],
     ]
@@ -49,7 +50,7 @@ import Testing
         ["ping", "--count", "0"], ["ping", "--interval", "5q"], ["ping", "--timeout=-5s"], ["ping", "--timeout", "s"],
         ["ping", "--timeout", "99999999999999999999s"], ["ping", "--timeout", "9223372036854775807m"],
         ["serve", "--shards", "many"], ["serve", "--unknown-command", "shout"], ["serve", "--max-payload-size", "1MB"],
-        ["bench", "idle"], ["bench", "packet", "--seconds", "long"],
+        ["bench", "idle"], ["bench", "packet", "--seconds", "long"], ["bench", "relay", "--placement", "elsewhere"],
     ])
     func whatCannotBeReadIsAUsageError(arguments: [String]) async throws {
         let finished = try await Command.run(arguments)
@@ -77,6 +78,12 @@ import Testing
         (["serve", "--pin", "00"], "64 hexadecimal digits"),
         (["serve", "--psk-file", "/nonexistent/psk"], "cannot be read"),
         (["bench", "packet", "--compression", "lz4"], "the load generator has none"),
+        (["bench", "relay", "--security", "handshake"], "relays speak TLS or nothing"),
+        (["bench", "relay", "--auth-secret", "x", "--auth-secret-file", "y"], "give one of them"),
+        (["bench", "relay", "--size", "8783"], "size is 8783"),
+        (["bench", "relay", "--placement", "same"], "server-pid"),
+        (["bench", "connect", "--exposed", "rel://x"], "add --session relay"),
+        (["bench", "connect", "--session", "relay", "--resume"], "not with --session relay"),
         (["serve", "--max-handshake-rate", "0"], "max_handshake_rate"),
         (["serve", "--handshake-timeout", "0"], "handshake_timeout"),
     ])
@@ -112,8 +119,13 @@ import Testing
         #expect(serve.complaint.contains("max_connections"))
     }
 
+    private static let connecting = [
+        ["ping"], ["echo", "x"], ["send", "--command", "X"], ["bench", "packet"], ["bench", "connect"],
+        ["bench", "relay"], ["bench", "connect", "--session", "relay"],
+    ]
+
     @Test func anAddressThatCannotBeReadIsInvalidEverywhere() async throws {
-        for verb in [["ping"], ["echo", "x"], ["send", "--command", "X"], ["bench", "packet"], ["bench", "connect"]] {
+        for verb in UsageTests.connecting {
             let finished = try await Command.run(verb + ["--address", "nowhere"])
             #expect(finished.status == 3, "\(verb)")
             #expect(finished.complaint.contains("nowhere"))
@@ -121,7 +133,7 @@ import Testing
     }
 
     @Test func nobodyListensIsARuntimeFailure() async throws {
-        for verb in [["ping"], ["echo", "x"], ["send", "--command", "X"], ["bench", "packet"], ["bench", "connect"]] {
+        for verb in UsageTests.connecting {
             let finished = try await Command.run(verb + ["--address", "unix:/nonexistent/apus.sock"])
             #expect(finished.status == 1, "\(verb)")
             #expect(finished.complaint.contains("unix:/nonexistent/apus.sock"))
