@@ -179,8 +179,13 @@ extension RelaySession {
         _ violation: WebSocketViolation, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
-        state.pointee.sayClose(
-            violation.closeCode, "\(violation.closeReason)", to: connection, .webSocketViolation)
+        var reason = CloseReason.webSocketViolation
+        if violation.closeCode == .messageTooBig, !connection.pointee.isEstablished {
+            // Longer than a first message may be: a login that is refused, whatever layer noticed.
+            state.pointee.counters.relay.count(.oversize(byteCount: RelayFormat.authByteCountMax + 1))
+            reason = .authRefused
+        }
+        return state.pointee.sayClose(violation.closeCode, "\(violation.closeReason)", to: connection, reason)
     }
 }
 

@@ -97,7 +97,7 @@ def counted(relay):
     """What the cases above were."""
     at_least = {"bad_signature": 2, "expired": 1, "unsupported_algo": 2, "empty": 1, "too_short": 4,
                 "malformed_expiry": 1, "auth_bad_magic": 1, "auth_truncated": 1, "auth_bad_version": 1,
-                "auth_bad_type": 2, "auth_empty": 1}
+                "auth_bad_type": 2, "auth_empty": 1, "auth_oversize": 1}
     found = relay.metrics()
     counts = {reason: found[f'apus_relay_logins_refused_total{{reason="{reason}"}}'] for reason in at_least}
     wrong = {reason: count for reason, count in counts.items() if count < at_least[reason]}
