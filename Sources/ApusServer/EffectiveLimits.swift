@@ -2,6 +2,7 @@
 // It is arithmetic; nothing is reserved or opened here.
 
 import ApusReactor
+import ApusRelay
 import ApusSecurity
 import ApusWire
 
@@ -115,7 +116,7 @@ extension ServerConfiguration {
         let ring = RingSizes()
         let slots = Limits.connectionsReserved(
             for: maxConnections, descriptors: host.descriptors, listeners: listeners.count, shards: shards)
-        let terms = [
+        var terms = [
             Term(value: memoryBudgetPerShard, reason: "buffers of connections (memory_budget)"),
             Term(
                 value: memoryBudgetPerShard / Limits.asyncMemoryShare,
@@ -138,12 +139,13 @@ extension ServerConfiguration {
                 reason: "slots for \(Limits.adminConnectionsMax) admin connections besides"),
             Term(value: ShardEventLane.byteCount, reason: "events on their way to the log"),
         ]
+        if let relay { terms += relay.terms(slots: slots, peersMax: 2 * Limits.connectionsReserve * maxConnections) }
         return EffectiveLimit(name: "memory of a shard", unit: .bytes, terms: terms, available: nil)
     }
 
     private func processMemory(on host: HostLimits) -> EffectiveLimit {
         let shard = shardMemory(on: host).sum
-        let mailbox = MailboxSizes().mailboxByteCount
+        let mailbox = mailSizes.mailboxByteCount
         let slots = Limits.connectionsReserved(
             for: maxConnections, descriptors: host.descriptors, listeners: listeners.count, shards: shards)
         // As `Server.start` has it made.
@@ -181,6 +183,32 @@ extension ServerConfiguration {
         return EffectiveLimit(
             name: "kernel socket buffers", unit: .bytes, terms: terms,
             available: most.isTCP ? host.tcpTotalByteCountMax : nil)
+    }
+}
+
+extension RelayConfiguration {
+    /// What a shard reserves for its relay, as `RelayShard` does.
+    fileprivate func terms(slots: Int, peersMax: Int) -> [EffectiveLimit.Term] {
+        let settings = RelaySettings(self)
+        let backlog = BacklogLimits(settings)
+        let registry = PeerRegistryLimits(settings.sizes, peersMax: peersMax)
+        return [
+            EffectiveLimit.Term(
+                value: RelayBacklog.memoryByteCount(slotCount: slots, backlog),
+                reason: "messages that wait for slow peers (backlog_budget), and what keeps them in order"),
+            EffectiveLimit.Term(
+                value: PeerDirectory.memoryByteCount(capacity: peersMax),
+                reason: "where \(peersMax) peers are, twice what connections are reserved"),
+            EffectiveLimit.Term(
+                value: PeerRegistry.memoryByteCount(registry),
+                reason: "peers whose home is the shard, and who is interested in them (max_subscriptions)"),
+            EffectiveLimit.Term(
+                value: PeerNewsQueue.memoryByteCount(slotCount: slots, capacity: settings.sizes.interestsMax),
+                reason: "news that waits for peers to have room"),
+            EffectiveLimit.Term(
+                value: slots * MemoryLayout<RelayPeer>.stride + peersMax * MemoryLayout<UInt64>.stride,
+                reason: "peers of \(slots) slots, and those that are being forgotten"),
+        ]
     }
 }
 

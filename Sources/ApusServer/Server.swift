@@ -93,6 +93,7 @@ public struct Server: Sendable {
                 try SharedState(
                     shardCount: configuration.shards, connectionsMax: configuration.maxConnections,
                     handshakesPerSecond: configuration.isHandshakeSpoken ? configuration.handshakesPerSecondMax : 1,
+                    mailSizes: configuration.mailSizes,
                     events: try ServerEvents(
                         sink: configuration.eventSink, shardCount: configuration.shards,
                         listenerNames: configuration.listeners.map(\.name))),

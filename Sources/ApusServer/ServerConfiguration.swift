@@ -129,6 +129,14 @@ public struct ServerConfiguration: Sendable {
         }
     }
 
+    /// A relay's peers send through the lanes between shards what they send; without one these carry pushes.
+    var mailSizes: MailboxSizes {
+        var sizes = MailboxSizes()
+        // What a turn of one shard may take in for peers of another, when a few of them send as fast as they can.
+        if relay != nil { sizes.dataByteCount = 2 << 20 }
+        return sizes
+    }
+
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] {
         listenerProblems + countProblems + durationProblems + addressLimits.problems() + admin.problems()

@@ -49,12 +49,13 @@ package final class SharedState: Sendable {
     private let forced = Atomic<Int>(0)
 
     package init(
-        shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1, events: ServerEvents? = nil
+        shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1, mailSizes: MailboxSizes = MailboxSizes(),
+        events: ServerEvents? = nil
     ) throws(SystemError) {
         self.events = if let events { events } else { try ServerEvents() }
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)
-        mail = try MailboxGrid(shardCount: shardCount)
+        mail = try MailboxGrid(shardCount: shardCount, sizes: mailSizes)
         hosts = try HostTable(connectionsMax: connectionsMax * Limits.connectionsReserve)
         connectionLimit = Atomic(connectionsMax)
         peersMax = 2 * connectionsMax * Limits.connectionsReserve

@@ -90,7 +90,7 @@ struct RelayShard: ~Copyable {
 }
 
 extension BacklogLimits {
-    fileprivate init(_ settings: RelaySettings) {
+    init(_ settings: RelaySettings) {
         self.init()
         bytesPerDestinationMax = settings.sizes.backlogByteCountMax
         byteBudget = settings.sizes.backlogBudget
@@ -99,7 +99,7 @@ extension BacklogLimits {
 }
 
 extension PeerRegistryLimits {
-    fileprivate init(_ sizes: RelaySizes, peersMax: Int) {
+    init(_ sizes: RelaySizes, peersMax: Int) {
         self.init(
             peersMax: peersMax, subscribersMax: peersMax, interestsMax: sizes.interestsMax,
             interestsPerSubscriberMax: sizes.interestsPerPeerMax)
