@@ -41,10 +41,11 @@ extension Sightings {
             "pushes", "reloads", "paced drains", "connections that outlived their listener",
         ]
 
-    /// The model's connections are plain; protected ones are tested on the real kernel.
+    /// The model's connections are plain and speak packets; others are tested on the real kernel.
     private static let elsewhere: [CloseReason] = [
         .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered, .sealReplayed,
-        .sealReflected, .decompression, .controlFlood, .badRequest, .requestTimeout,
+        .sealReflected, .decompression, .controlFlood, .badRequest, .requestTimeout, .proxyViolation, .addressLimit,
+        .upgradeRefused, .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow,
     ]
 }
 
