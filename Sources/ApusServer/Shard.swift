@@ -146,9 +146,9 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
             relay.pointee.forgetMore()
             state.pointee.tellNews()
         }
+        if state.pointee.isLaneStarved { resumeLaneStarved() }
         settleTouched()
         ringDoorbells()
-        if state.pointee.isLaneStarved { resumeLaneStarved() }
     }
 
     private mutating func settleTouched() {

@@ -31,33 +31,31 @@ extension ShardState {
     /// So many notices that a peer causes are certain to be taken by any home. Half of what may wait is for those that
     /// come from elsewhere: departures, and what homes say.
     mutating func mayTellHomes(_ count: Int) -> Bool {
-        for target in 0..<shardCount where target != Int(index) {
-            let outbox = shared.mail.outbox(from: Int(index), to: target)
-            guard outbox.room >= outbox.capacity / 2 + count else {
-                isLaneStarved = true
-                return false
-            }
-        }
-        return true
+        if lanesHaveRoom(for: count, keepingFree: 2) { return true }
+        isLaneStarved = true
+        return false
     }
 
     /// Enough for whoever waits to try again.
-    var lanesHaveRoom: Bool {
-        (0..<shardCount).allSatisfy { target in
-            guard target != Int(index) else { return true }
-            let outbox = shared.mail.outbox(from: Int(index), to: target)
-            return outbox.room >= outbox.capacity / 2 + RelayFormat.listCountMax
-        }
-    }
+    var lanesHaveRoom: Bool { lanesHaveRoom(for: RelayFormat.listCountMax, keepingFree: 2) }
 
     /// A departure is one notice to a home and one to all; it waits where a lane is short. A quarter of each lane is
     /// for what homes say of others' departures: it answers mail, waits for nothing, and would be lost.
-    var hasRoomToDepart: Bool {
+    var hasRoomToDepart: Bool { lanesHaveRoom(for: 2, keepingFree: 4) }
+
+    /// - Parameter share: one part in so many stays free.
+    private func lanesHaveRoom(for count: Int, keepingFree share: Int) -> Bool {
         (0..<shardCount).allSatisfy { target in
-            guard target != Int(index) else { return true }
+            guard hears(target) else { return true }
             let outbox = shared.mail.outbox(from: Int(index), to: target)
-            return outbox.room >= outbox.capacity / 4 + 2
+            return outbox.room >= outbox.capacity / share + count
         }
+    }
+
+    /// Whether another shard is there to be told: in a drain they end one after the other, and whoever has ended takes
+    /// nothing out any more.
+    private func hears(_ target: Int) -> Bool {
+        target != Int(index) && !shared.entries[target].hasEnded.load(ordering: .acquiring)
     }
 
     /// Tell an id's home. Its caller has seen that there is room.
@@ -71,6 +69,7 @@ extension ShardState {
 
     private mutating func tell(_ notice: RelayNotice, to target: UInt8) {
         if target == index { return take(notice) }
+        guard hears(Int(target)) else { return }
         doorbells.insert(target)
         let isTaken = shared.mail.outbox(from: Int(index), to: Int(target)).post(ControlMessage(notice))
         // The target has not turned for thousands of notices. It will not find this peer, which others do.
@@ -87,7 +86,7 @@ extension ShardState {
     }
 
     private func mayTellNews(to target: Int) -> Bool {
-        guard target != Int(index) else { return true }
+        guard hears(target) else { return true }
         let outbox = shared.mail.outbox(from: Int(index), to: target)
         return outbox.room > outbox.capacity / 2
     }
