@@ -64,12 +64,15 @@ import Testing
         try await withFigures(shards: shards) { server in
             for _ in 0..<5 {
                 let alice = try RelayClient.peer("alice", to: server.address)
+                // Every loop has heard of it then.
+                try alice.pingThrough()
                 try alice.send([7], to: alice.id)
                 #expect(try alice.read() == .transport(alice.id, [7]))
             }
             let last = try RelayClient.peer("alice", to: server.address)
             #expect(eventually { server.metrics.relay.peers == 1 && server.metrics.relay.peersActive == 0 })
             #expect(try value("relay_peers_idle", server) == 1)
+            try last.pingThrough()
             try last.send([7], to: last.id)
             #expect(try last.read() == .transport(last.id, [7]))
             #expect(server.metrics.relay.peersActive == 1)
