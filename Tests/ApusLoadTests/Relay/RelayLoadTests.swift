@@ -39,7 +39,7 @@ extension LoadTests.RelayLoadTests {
 
     @Test func `what a relay drops is counted, and the window is kept full`() throws {
         let server = try RelayServerProcess(["--drop-every", "10"])
-        let report = try RelayLoad.run(.short(server))
+        let report = try RelayLoad.run(.short(server, isLossy: true))
         let counts = try server.stop()
         let dropped = try #require(counts["dropped"])
         #expect(dropped > 0 && report.lost == dropped && report.sent == report.delivered + report.lost)
@@ -50,7 +50,7 @@ extension LoadTests.RelayLoadTests {
     /// Window 1: each loss is the last of its pair's, and nothing behind it shows it.
     @Test func `a pair that has lost all its window goes on`() throws {
         let server = try RelayServerProcess(["--drop-every", "50"])
-        var configuration = RelayLoadConfiguration.short(server)
+        var configuration = RelayLoadConfiguration.short(server, isLossy: true)
         (configuration.window, configuration.seconds) = (1, 2.2)
         let report = try RelayLoad.run(configuration)
         let dropped = try #require(try server.stop()["dropped"])
@@ -60,7 +60,7 @@ extension LoadTests.RelayLoadTests {
 
     @Test func `a datagram that was changed on its way is no delivery`() throws {
         let server = try RelayServerProcess(["--alter-every", "10"])
-        let report = try RelayLoad.run(.short(server))
+        let report = try RelayLoad.run(.short(server, isLossy: true))
         _ = try server.stop()
         #expect(report.errors.mismatched > 0 && report.errors.mismatched == report.lost)
     }

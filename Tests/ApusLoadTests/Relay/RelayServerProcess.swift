@@ -47,11 +47,12 @@ final class RelayServerProcess {
 
 extension RelayLoadConfiguration {
     /// Four pairs for a third of a second, all of it measured.
-    static func short(_ server: RelayServerProcess) -> RelayLoadConfiguration {
+    /// - Parameter isLossy: what the relay drops is waited for to the end: not for long.
+    static func short(_ server: RelayServerProcess, isLossy: Bool = false) -> RelayLoadConfiguration {
         var configuration = RelayLoadConfiguration(access: server.access)
         (configuration.pairs, configuration.window, configuration.datagramByteCount) = (4, 8, 200)
         (configuration.seconds, configuration.warmupSeconds) = (0.3, 0)
-        configuration.drainSeconds = 10
+        configuration.drainSeconds = isLossy ? 3 : 10
         return configuration
     }
 }
