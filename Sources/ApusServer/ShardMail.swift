@@ -51,8 +51,11 @@ extension ShardState {
     fileprivate mutating func take(_ record: RawSpan, for token: ConnectionToken, _ kind: UInt32) {
         switch RecordKind(rawValue: kind) {
         case .push: deliver(record, to: token)
+        // A reload that brought the relay is still on its way here.
+        case .some where relay == nil: counters.count(DropReason.unknownPeer)
         case .relayed: deliverPosted(record, to: token, .relayed)
         case .relayedAgain: deliverPosted(record, to: token, .relayedAgain)
+        case .sought: deliverSought(record)
         case nil: preconditionFailure("no shard posts such a record")
         }
     }
@@ -134,8 +137,12 @@ extension Shard where IO: ~Copyable {
             // Reached through the state each time: a reference held in a variable would be retained every turn.
             let inbox = state.pointee.shared.mail.inbox(from: source, to: index)
             if inbox.isEmpty { continue }
-            // First: where a peer is that messages are for.
             inbox.drainControl { message in take(message) }
+        }
+        // Behind all of that: where the peers are that messages are for.
+        for source in 0..<state.pointee.shardCount where source != index {
+            let inbox = state.pointee.shared.mail.inbox(from: source, to: index)
+            if inbox.isEmpty { continue }
             inbox.drain { [state] kind, destination, record in
                 state.pointee.take(record, for: ConnectionToken(bits: destination), kind)
             }

@@ -12,6 +12,8 @@ enum RecordKind: UInt32 {
     /// A relayed message: the destination's id, then the message. It may be posted on once, when the peer has moved.
     case relayed
     case relayedAgain
+    /// The same at the home of the destination's id: the sender's shard does not know where the peer is.
+    case sought
 }
 
 extension ShardState {
@@ -24,11 +26,13 @@ extension ShardState {
         counters.relay.received(message.byteCount)
         if source.pointee.becomeActive(at: now) { counters.relay.countActive() }
         let destination = RelayTransport.destination(of: message, maskedWith: key)
+        let id = source.pointee.id
         guard let place = relayShard.pointee.directory.find(destination) else {
-            return counters.count(DropReason.unknownPeer)
+            return seek(message.byteCount, for: destination) {
+                RelayTransport.append(message, maskedWith: key, from: id, to: &$0)
+            }
         }
         let holder = ConnectionToken(bits: place.holder)
-        let id = source.pointee.id
         guard holder.shard == index else {
             return post(message.byteCount, to: destination, holder, .relayed) {
                 RelayTransport.append(message, maskedWith: key, from: id, to: &$0)
@@ -125,6 +129,25 @@ extension ShardState {
         guard isPosted else { return counters.count(DropReason.peerLaneFull) }
         counters.relay.messagesPosted.add()
         doorbells.insert(holder.shard)
+    }
+
+    /// Nobody here knows the peer. It may have logged in just now, on another shard: its home knows then.
+    @inline(never)
+    private mutating func seek(_ byteCount: Int, for destination: PeerID, _ body: (inout OutputRawSpan) -> Void) {
+        let home = UInt8(relayShard.pointee.hash.home(of: destination, shardCount: shardCount))
+        guard home != index else { return counters.count(DropReason.unknownPeer) }
+        post(byteCount, to: destination, ConnectionToken(shard: home, generation: 0, slot: 0), .sought, body)
+    }
+
+    /// At home: a message for a peer that its sender's shard does not know.
+    mutating func deliverSought(_ record: RawSpan) {
+        let (destination, message) = (PeerID(record, at: 0), record.extracting(droppingFirst: PeerID.byteCount))
+        guard let place = relayShard.pointee.directory.find(destination) else {
+            return counters.count(DropReason.unknownPeer)
+        }
+        let holder = ConnectionToken(bits: place.holder)
+        if holder.shard == index { return deliverPosted(record, to: holder, .relayedAgain) }
+        post(message.byteCount, to: destination, holder, .relayedAgain) { $0.append(copying: message) }
     }
 
     /// A message that another shard has for a peer of this one.
