@@ -17,9 +17,7 @@ extension Shard where IO: ~Copyable {
 
     /// Close now, whatever is unsent.
     mutating func abort(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ reason: CloseReason) {
-        if connection.pointee.phase == .open { connection.pointee.reason = reason }
-        if connection.pointee.phase != .closed { connection.pointee.phase = .closing }
-        state.pointee.touch(slot)
+        state.pointee.abort(slot, connection, reason)
     }
 
     /// All is sent and the peer has finished too.
@@ -86,5 +84,14 @@ extension Shard where IO: ~Copyable {
         if !io.plants(.leakedConnectionCount) {
             giveUpPlace(Admission(listener: listener, session: session, host: hostPlace))
         }
+    }
+}
+
+extension ShardState {
+    /// Close now, whatever is unsent; the turn's end sees to it.
+    mutating func abort(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>, _ reason: CloseReason) {
+        if connection.pointee.phase == .open { connection.pointee.reason = reason }
+        if connection.pointee.phase != .closed { connection.pointee.phase = .closing }
+        touch(slot)
     }
 }

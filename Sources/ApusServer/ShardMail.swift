@@ -147,7 +147,6 @@ extension Shard where IO: ~Copyable {
                 state.pointee.take(record, for: ConnectionToken(bits: destination), kind)
             }
         }
-        if state.pointee.relay != nil { state.pointee.tellNews() }
     }
 
     private mutating func take(_ message: ControlMessage) {

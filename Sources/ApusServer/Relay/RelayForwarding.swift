@@ -141,13 +141,10 @@ extension ShardState {
 
     /// At home: a message for a peer that its sender's shard does not know.
     mutating func deliverSought(_ record: RawSpan) {
-        let (destination, message) = (PeerID(record, at: 0), record.extracting(droppingFirst: PeerID.byteCount))
-        guard let place = relayShard.pointee.directory.find(destination) else {
+        guard let place = relayShard.pointee.directory.find(PeerID(record, at: 0)) else {
             return counters.count(DropReason.unknownPeer)
         }
-        let holder = ConnectionToken(bits: place.holder)
-        if holder.shard == index { return deliverPosted(record, to: holder, .relayedAgain) }
-        post(message.byteCount, to: destination, holder, .relayedAgain) { $0.append(copying: message) }
+        postOn(record, to: ConnectionToken(bits: place.holder))
     }
 
     /// A message that another shard has for a peer of this one.
@@ -155,24 +152,23 @@ extension ShardState {
         let message = record.extracting(droppingFirst: PeerID.byteCount)
         guard let connection = slab.connection(token.slot, generation: token.generation),
             connection.pointee.phase == .open
-        else { return follow(PeerID(record, at: 0), message, kind) }
+        else { return follow(record, kind) }
         let source = PeerID(message, at: RelayFormat.headerByteCount)
         deliver(message.byteCount, from: source, to: token.slot, connection) { $0.append(copying: message) }
     }
 
     /// The peer is not where it was: it may have come back elsewhere meanwhile. Once.
-    private mutating func follow(_ destination: PeerID, _ message: RawSpan, _ kind: RecordKind) {
-        guard kind == .relayed, let place = relayShard.pointee.directory.find(destination) else {
+    private mutating func follow(_ record: RawSpan, _ kind: RecordKind) {
+        guard kind == .relayed, let place = relayShard.pointee.directory.find(PeerID(record, at: 0)) else {
             return counters.count(DropReason.peerMoved)
         }
-        let holder = ConnectionToken(bits: place.holder)
-        guard holder.shard == index else {
-            return post(message.byteCount, to: destination, holder, .relayedAgain) { $0.append(copying: message) }
-        }
-        guard let connection = slab.connection(holder.slot, generation: holder.generation),
-            connection.pointee.phase == .open
-        else { return counters.count(DropReason.peerMoved) }
-        let source = PeerID(message, at: RelayFormat.headerByteCount)
-        deliver(message.byteCount, from: source, to: holder.slot, connection) { $0.append(copying: message) }
+        postOn(record, to: ConnectionToken(bits: place.holder))
+    }
+
+    /// A posted message goes to where its peer is by now, for the last time.
+    private mutating func postOn(_ record: RawSpan, to holder: ConnectionToken) {
+        guard holder.shard != index else { return deliverPosted(record, to: holder, .relayedAgain) }
+        let message = record.extracting(droppingFirst: PeerID.byteCount)
+        post(message.byteCount, to: PeerID(record, at: 0), holder, .relayedAgain) { $0.append(copying: message) }
     }
 }

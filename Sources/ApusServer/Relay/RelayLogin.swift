@@ -76,10 +76,8 @@ extension ShardState {
             let connection = slab.connection(token.slot, generation: token.generation),
             connection.pointee.phase == .open
         else { return }
-        connection.pointee.reason = .replaced
-        connection.pointee.phase = .closing
         counters.relay.replacements.add()
-        touch(token.slot)
+        abort(token.slot, connection, .replaced)
     }
 
     func token(of slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> ConnectionToken {

@@ -154,13 +154,8 @@ extension ShardState {
         let isKept = relayShard.pointee.news.append(news.id, isOnline: news.isOnline, for: token.slot)
         touch(token.slot)
         // What is lost would never be told: the peer comes back and asks again.
-        guard isKept else { return end(connection, .newsOverflow) }
+        guard isKept else { return abort(token.slot, connection, .newsOverflow) }
         relayShard.pointee.peer(token.slot).pointee.hasNews = true
-    }
-
-    private func end(_ connection: UnsafeMutablePointer<Connection>, _ reason: CloseReason) {
-        connection.pointee.reason = reason
-        connection.pointee.phase = .closing
     }
 }
 

@@ -85,6 +85,14 @@ struct RelayShard: ~Copyable {
     @inline(__always)
     func peer(_ slot: UInt32) -> UnsafeMutablePointer<RelayPeer> { peers + Int(slot) }
 
+    /// A frame's payload, unmasked, in scratch memory that stands as long as the shard; valid until the next one.
+    mutating func unmask(_ payload: RawSpan, _ key: UInt32) -> UnsafeRawBufferPointer {
+        let room = message.buffer()
+        var output = OutputRawSpan(buffer: room, initializedCount: 0)
+        WebSocketMask.append(payload, unmaskedWith: key, to: &output)
+        return UnsafeRawBufferPointer(rebasing: room[..<output.finalize(for: room)])
+    }
+
     /// A connection begins in a slot.
     func begin(_ slot: UInt32) { (peers + Int(slot)).initialize(to: RelayPeer()) }
 }

@@ -101,10 +101,7 @@ enum RelaySession {
         _ peer: UnsafeMutablePointer<RelayPeer>, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
-        let room = state.pointee.relayShard.pointee.message.buffer()
-        var output = OutputRawSpan(buffer: room, initializedCount: 0)
-        WebSocketMask.append(payload, unmaskedWith: key, to: &output)
-        let plain = UnsafeRawBufferPointer(rebasing: room[..<output.finalize(for: room)])
+        let plain = state.pointee.relayShard.pointee.unmask(payload, key)
         guard !part.isWhole else {
             return answer(RawSpan(_unsafeBytes: plain), slot, peer, connection, in: state)
         }
@@ -163,10 +160,7 @@ extension RelaySession {
         _ payload: RawSpan, _ key: UInt32, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
-        let room = state.pointee.relayShard.pointee.message.buffer()
-        var output = OutputRawSpan(buffer: room, initializedCount: 0)
-        WebSocketMask.append(payload, unmaskedWith: key, to: &output)
-        let plain = UnsafeRawBufferPointer(rebasing: room[..<output.finalize(for: room)])
+        let plain = state.pointee.relayShard.pointee.unmask(payload, key)
         do throws(WebSocketViolation) {
             let closure = try WebSocketClosure(payload: RawSpan(_unsafeBytes: plain))
             return state.pointee.sayClose(closure.code, "", to: connection, .disconnect)
