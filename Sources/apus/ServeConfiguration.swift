@@ -175,7 +175,7 @@ private func tlsMaterial(of listener: Listener) throws(ConfigurationError) -> TL
     if let authority = listener[TLSKeys.authority] { settings.authorities = .pem(.file(authority)) }
     settings.clientVerification = clientVerification(listener[TLSKeys.verifyClient])
     settings.pins = pins(listener[TLSKeys.pins])
-    settings.applicationProtocols = listener[TLSKeys.alpn]
+    settings.applicationProtocols = applicationProtocols(of: listener)
     settings.versionMin = listener[TLSKeys.minimumVersion] == "1.3" ? .tls13 : .tls12
     if let ciphers = listener[TLSKeys.ciphers] { settings.cipherList = ciphers }
     if let suites = listener[TLSKeys.suites] { settings.cipherSuites = suites }
@@ -184,6 +184,12 @@ private func tlsMaterial(of listener: Listener) throws(ConfigurationError) -> TL
     } catch {
         throw ConfigurationError(listener.problems(of: error))
     }
+}
+
+/// A WebSocket begins in HTTP/1.1, and clients that say what they speak want to hear it (relay.md §3.2).
+private func applicationProtocols(of listener: Listener) -> [String] {
+    let named = listener[TLSKeys.alpn]
+    return named.isEmpty && listener.speaks == .relay ? ["http/1.1"] : named
 }
 
 private func clientVerification(_ text: String) -> ClientVerification {

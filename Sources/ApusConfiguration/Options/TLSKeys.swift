@@ -26,7 +26,8 @@ public enum TLSKeys {
 
     public static let alpn = Key.texts(
         "tls.alpn", .protocolName, .newConnections, traits: .init(flag: "--tls-alpn"),
-        "Protocols to agree on, best first. A client that offers only others is refused; without any, all are let in.")
+        "Protocols to agree on, best first. A client that offers only others is refused; without any, all are let in. "
+            + "Relay listeners agree on http/1.1 unless this says otherwise.")
 
     public static let minimumVersion = Key.text(
         "tls.minimum_version", .choice(["1.2", "1.3"]), "1.2", .newConnections,

@@ -16,7 +16,6 @@ struct RelayBook {
     private(set) var lost = 0
     /// Arrived after they were counted as lost, or once more.
     private(set) var late = 0
-    var errors = LoadErrors()
     /// Arrived in the measured time.
     private(set) var measured = 0
     private(set) var latency = LatencyRecorder()

@@ -28,9 +28,6 @@ package struct RelayLoadConfiguration: Sendable {
 
     package init(access: RelayAccess) { self.access = access }
 
-    /// Pairs, or directions where both send.
-    var flows: Int { sendsBothWays ? 2 * pairs : pairs }
-
     package func validate() throws(LoadError) {
         try access.validate()
         try require("pairs", in: 1...LoadLimits.connections / 2, is: pairs)

@@ -25,6 +25,7 @@ def play(report, rig):
     certificate, key = rig.certificate()
     with rig.serve(flags=tls_flags(certificate, key)) as relay:
         report.play("login: over TLS, and both directions", lambda: over_tls(relay, certificate))
+        report.play("login: TLS agrees on http/1.1 with who offers it", lambda: application_protocol(relay, certificate))
     with rig.serve(settings={"max_token_lifetime": "1h"}) as relay:
         report.play("login: a token that lives too long", lambda: refused(
             relay, wire.auth(wire.peer_id("eve"), wire.token(SECRET, 7200)), (1008, "lifetime_too_long")))
@@ -139,6 +140,13 @@ def over_tls(relay, certificate):
                 for count in (0, 1200, wire.PAYLOAD_BYTES_MAX):
                     source.send_to(target, b"t" * count)
                     target.expect_from(source, b"t" * count)
+
+
+def application_protocol(relay, certificate):
+    for offered, agreed in ((("h2", "http/1.1"), "http/1.1"), (("http/1.1",), "http/1.1"), ((), None)):
+        with Peer.login(relay.address, "alice", SECRET, certificate=certificate, protocols=offered) as alice:
+            found = alice.stream.selected_alpn_protocol()
+            require(found == agreed, f"offered {offered}, agreed on {found}")
 
 
 def any_token(relay):

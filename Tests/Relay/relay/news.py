@@ -19,6 +19,7 @@ def play(report, rig):
                 ("nothing after unsubscribing", unsubscribed),
                 ("a replaced peer has not left; the new one is reached", replaced),
                 ("Close is a departure at once", said_goodbye),
+                ("a peer may ask for itself", itself),
                 ("300 ids at once come in lists of at most 244", long_lists),
             ):
                 report.play(f"{name}: {what}", lambda run=run: run(relay))
@@ -53,6 +54,16 @@ def one_shot(relay):
         watcher.subscribe(target)
         with login(relay, "target"):
             watcher.expect(wire.ONLINE, target)
+
+
+def itself(relay):
+    """It is told once that it is there, and nothing of its end to whoever has taken its place."""
+    with login(relay, "self") as first:
+        first.subscribe(wire.peer_id("self"))
+        first.expect(wire.ONLINE, wire.peer_id("self"))
+        first.expect_silence(QUIET_SECONDS)
+        with login(relay, "self") as second:
+            second.expect_silence(QUIET_SECONDS)
 
 
 def unsubscribed(relay):

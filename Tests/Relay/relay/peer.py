@@ -25,7 +25,7 @@ class Ended(Exception):
 class Peer:
     """A WebSocket to the relay's path. It answers health checks until it is told to be `silent`."""
 
-    def __init__(self, address, *, certificate=None, host="relay.test", fields=(), path="/relay", preface=b"",
+    def __init__(self, address, *, certificate=None, protocols=(), host="relay.test", fields=(), path="/relay", preface=b"",
                  source="127.0.0.1", receive_buffer=None):
         self.silent, self.health_check_count = False, 0
         self._frames = wire.FrameReader()
@@ -41,7 +41,7 @@ class Peer:
         self.local = self.stream.getsockname()
         self.stream.sendall(preface)
         if certificate:
-            self.stream = _trusting(certificate).wrap_socket(self.stream, server_hostname="localhost")
+            self.stream = _trusting(certificate, protocols).wrap_socket(self.stream, server_hostname="localhost")
         self._upgrade(host, path, fields)
 
     def _upgrade(self, host, path, fields):
@@ -166,7 +166,9 @@ class Peer:
             raise Failed(f"still open after {seconds} s") from None
 
 
-def _trusting(certificate):
+def _trusting(certificate, protocols):
     context = ssl.create_default_context(cafile=str(certificate))
+    if protocols:
+        context.set_alpn_protocols(protocols)
     context.check_hostname = True
     return context
