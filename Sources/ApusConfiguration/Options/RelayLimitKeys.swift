@@ -16,7 +16,7 @@ public enum RelayLimitKeys {
 
     public static let maxSubscriptionsPerPeer = Key.integer(
         "relay.max_subscriptions_per_peer", 65_536, in: 244...1_048_576, .restart,
-        "Peers that one peer may ask to be told about at once.")
+        "Peers that one peer may ask to be told about at once, of those that one event loop keeps.")
 
     public static let maxSubscriptions = Key.integer(
         "relay.max_subscriptions", 1 << 20, in: 1024...(1 << 26), .restart,
