@@ -14,14 +14,20 @@ QUIET_SHARE_MAX, QUIET_SECONDS, QUIET_COUNT, SETTLE_SECONDS_MAX = 0.01, 0.02, 3,
 OTHERS_SHARE_MAX = 0.25  # of one core, taken by processes that are none of ours: more, and we measure again
 
 
+def open_loop(rate):
+    """The generator polls there: what it takes to wake from its sleep is nothing that a server could help."""
+    return ["--rate", str(rate), "--busy-poll"] if rate else []
+
+
 @dataclass(frozen=True)
 class Echoes:
-    """Connections that stay, each with `depth` requests on the way."""
+    """Connections that stay, each with `depth` requests on the way, or `rate` a second over all of them."""
 
     name: str
     connections: int
     depth: int
     size: int
+    rate: int = 0
     counted = "messages"
 
     @property
@@ -30,7 +36,7 @@ class Echoes:
 
     def arguments(self, options, contender):
         return ["packet", "--connections", str(self.connections), "--depth", str(self.depth), "--size", str(self.size),
-                "--seconds", str(options.seconds), "--warmup", str(options.warmup)]
+                *open_loop(self.rate), "--seconds", str(options.seconds), "--warmup", str(options.warmup)]
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,10 @@ class Relayed:
 
     def arguments(self, options, contender):
         if not contender.relays:
-            return Echoes(self.name, self.pairs, self.window, self.size).arguments(options, contender)
+            return Echoes(self.name, self.pairs, self.window, self.size, self.rate).arguments(options, contender)
         both_ways = ["--both-ways"] if self.is_both_ways else []
-        rate = ["--rate", str(self.rate)] if self.rate else []
         return ["relay", "--pairs", str(self.pairs), "--window", str(self.window), "--size", str(self.size),
-                *both_ways, *rate, "--placement", self.placement, "--seconds", str(options.seconds),
+                *both_ways, *open_loop(self.rate), "--placement", self.placement, "--seconds", str(options.seconds),
                 "--warmup", str(options.warmup)]
 
 

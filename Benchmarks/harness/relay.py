@@ -4,24 +4,27 @@ import http.client
 import pathlib
 import re
 import socket
+import statistics
+import subprocess
 import tempfile
 
 from . import calls
 from .certificates import Certificates
 from .figures import Spread, cpu, p50, p99, rate
-from .host import BOTH_CORES, GENERATOR_CORE, ROOT, SERVER_CORE, first_line, say
+from .host import BOTH_CORES, GENERATOR_CORE, PEERS, ROOT, SERVER_CORE, first_line, say
 from .measuring import Logins, Relayed, bench
 from .part import Part, c_command
 from .report import TargetList, table, table_of
 from .servers import Contender
 
 PAIRS, WINDOW = 16, 64
+OPEN_RATE = 20_000
 SIZES = [Relayed("64 B", PAIRS, WINDOW, 64), Relayed("1,200 B", PAIRS, WINDOW, 1200),
          Relayed("8,000 B", PAIRS, WINDOW, 8000)]
 SIZE_NAMES = SMALL, MIDDLE, LARGE = [scenario.name for scenario in SIZES]
 OTHERS = [
     Relayed("1,200 B both ways", PAIRS, WINDOW, 1200, is_both_ways=True),
-    Relayed("20,000/s", PAIRS, WINDOW, 1200, rate=20_000),
+    Relayed(f"{OPEN_RATE:,}/s", PAIRS, WINDOW, 1200, rate=OPEN_RATE),
     Logins("login", 64),
     Relayed("same shard", PAIRS, WINDOW, 1200, placement="same"),
     Relayed("two shards", PAIRS, WINDOW, 1200, placement="different"),
@@ -60,8 +63,10 @@ MEANING = f"""\
 - The generator's peers are WebSocket clients: they log in with a token, mask every frame with a key of its own, check
   every datagram and number them, so that what is lost is known. The C server has neither masks nor peers: the bar of
   1.8 is for unmasking, looking up the peer, and a second connection.
-- `{OPEN}` is an open loop of 1,200 bytes over {PAIRS} pairs: datagrams leave when they are due, and latency counts from
-  then.
+- `{OPEN}` is an open loop of 1,200 bytes over {PAIRS} pairs, or connections: messages leave when they are due, and
+  latency counts from then. The generator polls there instead of sleeping. A server has one message to do at a time and
+  sleeps between them, so that most of its CPU is the kernel's, for waking it: `a thread that does nothing` is woken as
+  often (`Benchmarks/peers/bin/bare_wake {OPEN_RATE} 1`) and shows what of it nobody can save here.
 - `{LOGIN}` means: connect, upgrade, Auth with a minted token, AuthResponse, close; each as another peer.
 - `{SAME}` and `{DIFFERENT}` are 1,200 bytes with the peers of each pair on one shard or on two. The generator finds out
   where a peer is by letting it write to itself and looking which thread was busy. `{ON_ONE}` has both shards on core
@@ -90,6 +95,7 @@ class Relay(Part):
         self.folder = tempfile.TemporaryDirectory()
         self.idle = {}  # the generator's report, by security
         self.datagram_calls = None
+        self.wake = None  # µs of CPU that a wake-up costs a thread that then does nothing
         self.unaccounted = None  # lost on the way between two shards, and not among the relay's counted drops
 
     def build_steps(self):
@@ -103,8 +109,8 @@ class Relay(Part):
         sizes = frozenset(SIZE_NAMES)
         placed = frozenset([SAME, DIFFERENT])
         return [
-            Contender(BASE, c_command(), scenarios=sizes),
-            Contender(CONTROL, c_command(), scenarios=sizes),
+            Contender(BASE, c_command(), scenarios=sizes | {OPEN}),
+            Contender(CONTROL, c_command(), scenarios=sizes | {OPEN}),
             self.relay(APUS, scenarios=sizes | {BOTH_WAYS, OPEN, LOGIN}),
             self.relay(AGAIN, scenarios=sizes | {OPEN, LOGIN}),
             self.relay(ON_ONE, shards=2, scenarios=placed),
@@ -139,9 +145,17 @@ class Relay(Part):
     def finish(self):
         for contender in (self.relay(PLAIN), self.tls_relay()):
             self.idle[contender.name] = self.measure_idle(contender)
+        self.wake = self.measure_wake()
         self.unaccounted = self.measure_accounts()
         say("counting calls per datagram")
         self.datagram_calls = calls.per_packet(self.options, self.relay(APUS), calls.DATAGRAMS)
+
+    def measure_wake(self):
+        say("waking a thread that does nothing")
+        command = [str(PEERS / "bin" / "bare_wake"), str(OPEN_RATE), str(self.options.seconds)]
+        found = [float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+                 for _ in range(self.options.rounds)]
+        return statistics.median(found)
 
     def measure_accounts(self):
         """What two shards have lost on the way from one to the other, less what the relay says it dropped."""
@@ -179,6 +193,9 @@ class Relay(Part):
         targets.add(f"p99 in µs, {APUS}, {OPEN}", figures.spread(APUS, OPEN, p99), high=200)
         targets.add(f"CPU per message in µs, {APUS}, {OPEN}", figures.spread(APUS, OPEN, cpu),
                     figures.ratio(AGAIN, APUS, OPEN), high=10)
+        targets.add(f"CPU per message, {APUS} / {BASE}, {OPEN}", figures.ratio(APUS, BASE, OPEN),
+                    figures.ratio(CONTROL, BASE, OPEN))
+        targets.add(f"CPU per wake-up in µs, a thread that does nothing, {OPEN}", self.wake)
         targets.add(f"CPU per login in µs, {APUS}", figures.spread(APUS, LOGIN, cpu),
                     figures.ratio(AGAIN, APUS, LOGIN), high=60)
         targets.add(f"CPU per message, {DIFFERENT} / {SAME}, {ON_ONE}",

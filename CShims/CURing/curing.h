@@ -116,10 +116,12 @@ static inline void curing_prepare_doorbell(struct io_uring_sqe *entry, int ring,
     io_uring_sqe_set_data64(entry, token);
 }
 
-/// Submit what is prepared and wait for one completion or until `nanoseconds` have passed; negative: no time limit.
+/// Submit what is prepared and wait for one completion or until `nanoseconds` have passed; negative: no time limit,
+/// zero: take what has come, and don't sleep.
 static inline int curing_submit_and_wait(struct io_uring *ring, int64_t nanoseconds) {
     struct io_uring_cqe *first;
     if (nanoseconds < 0) return io_uring_submit_and_wait(ring, 1);
+    if (nanoseconds == 0) return io_uring_submit_and_get_events(ring);
     struct __kernel_timespec limit = { nanoseconds / 1000000000, nanoseconds % 1000000000 };
     return io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
 }

@@ -428,7 +428,7 @@ extension ConnectLoad {
 
 extension ConnectLoad {
     private func report() throws(LoadError) -> ConnectReport {
-        var generator = interval.generatorReport
+        var generator = interval.generatorReport()
         generator.cpuMicrosecondsPerConnection = MeasuredInterval.microseconds(interval.generatorCPU, per: measured)
         var server = try interval.serverReport()
         server?.cpuMicrosecondsPerConnection = interval.serverCPU.map {

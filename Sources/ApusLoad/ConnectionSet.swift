@@ -74,7 +74,7 @@ struct ConnectionSet: ~Copyable {
         connections.initialize(repeating: LoadConnection(), count: count)
         open = .allocate(capacity: count)
         open.initialize(repeating: nil, count: count)
-        touched = .allocate(capacity: count)
+        touched = .allocate(capacity: 2 * count)
         target = .allocate(capacity: 1)
         target.initialize(to: address)
     }
@@ -168,7 +168,12 @@ extension ConnectionSet {
     mutating func flush() {
         guard touchedCount > 0 else { return }
         ring.refreshNow()
-        for place in 0..<touchedCount { settle(Int(touched[place])) }
+        // One that breaks while it is settled is touched once more.
+        var place = 0
+        while place < touchedCount {
+            settle(Int(touched[place]))
+            place += 1
+        }
         touchedCount = 0
     }
 

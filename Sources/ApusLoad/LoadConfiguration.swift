@@ -19,6 +19,9 @@ package struct PacketLoadConfiguration: Sendable {
     package var rate: Double?
     /// Messages that may be due and unanswered in an open loop before the report says that the server was overrun.
     package var backlogMax = 1_000_000
+    /// Ask the kernel again and again instead of sleeping: the generator's own wake-ups are in no latency then, and its
+    /// core is busy all the time.
+    package var busyPolls = false
     /// How long an open loop waits for the replies that are missing at its end.
     package var drainSeconds = 1.0
     /// A connection that the server ends is made anew, and what it owed a reply for is counted as lost.

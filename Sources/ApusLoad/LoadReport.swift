@@ -41,6 +41,8 @@ package struct GeneratorReport: Encodable, Equatable, Sendable {
     package var cpuSystemSeconds: Double
     /// Of one core, 0 … 1.
     package var utilization: Double
+    /// It never slept: how late it was is in the open loop's `lateness`.
+    package var busyPolls = false
     /// The figures tell of the generator rather than of the server: see `isBottleneck`.
     package var bottleneck: Bool
     /// Only where connections are what is counted.
@@ -60,6 +62,7 @@ package struct GeneratorReport: Encodable, Equatable, Sendable {
         case cpuUserSeconds = "cpu_user_seconds"
         case cpuSystemSeconds = "cpu_system_seconds"
         case utilization
+        case busyPolls = "busy_poll"
         case bottleneck
         case cpuMicrosecondsPerConnection = "cpu_us_per_connection"
     }

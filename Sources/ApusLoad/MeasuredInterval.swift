@@ -69,13 +69,16 @@ struct MeasuredInterval {
 extension MeasuredInterval {
     private func cores(_ time: CPUTime) -> Double { seconds > 0 ? time.total.seconds / seconds : 0 }
 
-    var generatorReport: GeneratorReport {
+    /// - Parameter busyPolls: it never slept, so that its utilization says nothing of what it could still do.
+    func generatorReport(busyPolls: Bool = false) -> GeneratorReport {
         let utilization = cores(generatorCPU)
+        let isBottleneck = GeneratorReport.isBottleneck(generator: utilization, server: serverCPU.map(cores))
         return GeneratorReport(
             cpuUserSeconds: generatorCPU.user.seconds,
             cpuSystemSeconds: generatorCPU.system.seconds,
             utilization: utilization,
-            bottleneck: GeneratorReport.isBottleneck(generator: utilization, server: serverCPU.map(cores)))
+            busyPolls: busyPolls,
+            bottleneck: !busyPolls && isBottleneck)
     }
 
     /// Without its `cpuMicrosecondsPer…`. Nil when nobody said which process is the server.

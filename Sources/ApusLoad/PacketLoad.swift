@@ -74,13 +74,17 @@ package struct PacketLoad: ~Copyable {
 
 extension PacketLoad {
     private mutating func turn(_ progress: (LoadProgress) -> Void) throws(LoadError) {
-        connections.wait(until: min(interval.end, clock.next, schedule?.next ?? .never, connections.reopening.next))
+        connections.wait(until: configuration.busyPolls ? connections.now : wakeTime)
         while let arrival = connections.next() { account(arrival) }
         tell(progress)
         try advance()
         requestDue()
         connections.flush()
         try connections.reopen()
+    }
+
+    private var wakeTime: Instant {
+        min(interval.end, clock.next, schedule?.next ?? .never, connections.reopening.next)
     }
 
     @inline(__always)
@@ -211,7 +215,7 @@ extension PacketLoad {
             errors: connections.errors,
             latency: latency.report,
             openLoop: openLoopReport,
-            generator: interval.generatorReport,
+            generator: interval.generatorReport(busyPolls: configuration.busyPolls),
             server: server)
     }
 

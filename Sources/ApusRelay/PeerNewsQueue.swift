@@ -6,7 +6,7 @@ import ApusWire
 /// A pool of news that all slots share. Of the news of one id for one slot the last counts: there is never an "online"
 /// and an "offline" of the same id.
 ///
-/// Memory, each touched when it is first used: 8 bytes a slot, 72 bytes a piece of news.
+/// Memory, each touched when it is first used: 12 bytes a slot, 72 bytes a piece of news.
 public struct PeerNewsQueue: ~Copyable {
     struct Piece: BitwiseCopyable {
         let id: PeerID
@@ -19,6 +19,8 @@ public struct PeerNewsQueue: ~Copyable {
     private var numbers: Numbers
     private var index: HashIndex
     private let chains: Chains
+    /// By slot: its pieces.
+    private let counts: Reserved<UInt32>
     private var firstOnline: Heads
     private var firstOffline: Heads
 
@@ -32,13 +34,15 @@ public struct PeerNewsQueue: ~Copyable {
         numbers = Numbers(capacity: capacity)
         index = HashIndex(capacity: capacity)
         chains = Chains(capacity: capacity)
+        counts = Reserved(repeating: 0, count: slotCount)
         firstOnline = Heads(capacity: slotCount)
         firstOffline = Heads(capacity: slotCount)
     }
 
     /// What a queue of this size reserves; it is touched as news wait.
     public static func memoryByteCount(slotCount: Int, capacity: Int) -> Int {
-        2 * Heads.byteCount(capacity: slotCount) + Reserved<Piece>.byteCount(capacity: capacity)
+        2 * Heads.byteCount(capacity: slotCount) + Reserved<UInt32>.byteCount(capacity: slotCount)
+            + Reserved<Piece>.byteCount(capacity: capacity)
             + Numbers.byteCount(capacity: capacity) + HashIndex.byteCount(capacity: capacity)
             + Chains.byteCount(capacity: capacity)
     }
@@ -49,9 +53,16 @@ public struct PeerNewsQueue: ~Copyable {
         firstOnline[slot] == .nothing && firstOffline[slot] == .nothing
     }
 
+    /// The slot for which most waits: what is wrong with a full queue is most likely there. It looks at every slot.
+    public var slotWithMost: UInt32 {
+        var most: UInt32 = 0
+        for slot in 1..<UInt32(counts.capacity) where counts[slot] > counts[most] { most = slot }
+        return most
+    }
+
     /// Something to tell the connection in a slot.
     ///
-    /// - Returns: false when there is no room, so that it would miss this: close it, and it will ask again.
+    /// - Returns: false when there is no room: close a connection that would miss this, and it will ask again.
     public mutating func append(_ id: PeerID, isOnline: Bool, for slot: UInt32) -> Bool {
         if let number = find(id, slot) {
             guard pieces[number].isOnline != isOnline else { return true }
@@ -62,6 +73,7 @@ public struct PeerNewsQueue: ~Copyable {
         }
         guard let number = numbers.take() else { return false }
         pieces[number] = Piece(id: id, slot: slot, isOnline: isOnline)
+        counts[slot] += 1
         index.insert(number, tag(id, slot))
         chain(number)
         return true
@@ -139,6 +151,7 @@ extension PeerNewsQueue {
 
     private mutating func remove(_ number: UInt32) {
         unchain(number)
+        counts[pieces[number].slot] -= 1
         index.remove(number)
         numbers.give(number)
     }

@@ -101,7 +101,8 @@ public struct PeerRegistry: ~Copyable {
     }
 
     private let limits: PeerRegistryLimits
-    private var lastEpoch: UInt64 = 0
+    /// Of the last claim: every claim that is over had it, or one below.
+    public private(set) var lastEpoch: UInt64 = 0
 
     let hash: PeerHash
     let peers: Reserved<Peer>

@@ -203,11 +203,15 @@ extension RelayConfiguration {
                 value: PeerRegistry.memoryByteCount(registry),
                 reason: "peers whose home is the shard, and who is interested in them (max_subscriptions)"),
             EffectiveLimit.Term(
+                value: UntoldPlaces.memoryByteCount(capacity: peersMax),
+                reason: "what other shards could not be told of those yet"),
+            EffectiveLimit.Term(
                 value: PeerNewsQueue.memoryByteCount(slotCount: slots, capacity: settings.sizes.interestsMax),
                 reason: "news that waits for peers to have room"),
             EffectiveLimit.Term(
-                value: slots * MemoryLayout<RelayPeer>.stride + peersMax * MemoryLayout<UInt64>.stride,
-                reason: "peers of \(slots) slots, and those that are being forgotten"),
+                value: slots * MemoryLayout<RelayPeer>.stride + peersMax * MemoryLayout<UInt64>.stride
+                    + 2 * WaitingSlots.memoryByteCount(slotCount: slots),
+                reason: "peers of \(slots) slots, those that wait for lanes or buffers, those being forgotten"),
         ]
     }
 }

@@ -144,9 +144,10 @@ package struct Shard<IO: RingIO & ~Copyable>: ~Copyable {
         }
         if let relay = state.pointee.relay {
             relay.pointee.forgetMore()
+            state.pointee.tellPlaces()
             state.pointee.tellNews()
+            resumeWaiting()
         }
-        if state.pointee.isLaneStarved { resumeLaneStarved() }
         settleTouched()
         ringDoorbells()
     }

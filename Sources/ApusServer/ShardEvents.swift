@@ -27,16 +27,6 @@ extension Shard where IO: ~Copyable {
         forEachConnection { shard, slot, connection in shard.resume(slot, connection) }
     }
 
-    /// Lanes have room again: whoever waited for it goes on.
-    mutating func resumeLaneStarved() {
-        guard state.pointee.lanesHaveRoom else { return }
-        state.pointee.isLaneStarved = false
-        forEachConnection { shard, slot, connection in
-            guard connection.pointee.session == .relay else { return }
-            shard.state.pointee.touch(slot)
-            shard.resume(slot, connection)
-        }
-    }
 
     private mutating func take(_ event: ShardEvent) {
         switch event {

@@ -63,12 +63,12 @@ extension ShardState {
     /// Until when to sleep: not at all when there is mail, not for long while a lane that was full holds ours back.
     /// Nor while a draining shard waits for others to stop sharing out, which is a turn of theirs.
     func sleepLimit(_ earliest: Instant) -> Instant {
-        if let relay, relay.pointee.isForgetting { return now }
-        guard hasPeers else { return earliest }
+        if hasRelayWork { return now }
+        let looksSoon = isRelayWaiting || (isDraining && slab.count == 0 && mayBeHandedConnections)
+        let limit = looksSoon ? min(earliest, now + .millisecond) : earliest
+        guard hasPeers else { return limit }
         guard shared.mail.prepareSleep(Int(index)) else { return now }
-        let looksSoon = hasPendingMail || isLaneStarved || hasUntoldNews
-            || (isDraining && slab.count == 0 && mayBeHandedConnections)
-        return looksSoon ? min(earliest, now + .millisecond) : earliest
+        return hasPendingMail ? min(limit, now + .millisecond) : limit
     }
 
     /// Connections that were accepted may still come here from another shard.
@@ -81,10 +81,16 @@ extension ShardState {
         }
     }
 
-    /// News wait for room in a lane.
-    private var hasUntoldNews: Bool {
+    /// What another turn would do at once: what the end of this one has left over.
+    private var hasRelayWork: Bool {
         guard let relay else { return false }
-        return (0..<shardCount).contains { relay.pointee.registry.hasNews(for: $0) }
+        return relay.pointee.isForgetting || relay.pointee.registry.hasNews(for: Int(index))
+    }
+
+    /// News, a home's word or peers wait for room in a lane, or peers for a buffer.
+    private var isRelayWaiting: Bool {
+        guard let relay else { return false }
+        return relay.pointee.isAwaited || (0..<shardCount).contains { relay.pointee.registry.hasNews(for: $0) }
     }
 
     private var hasPendingMail: Bool {

@@ -18,7 +18,7 @@ extension Shard where IO: ~Copyable {
     @discardableResult
     mutating func depart(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) -> Bool {
         if state.pointee.depart(slot, connection) { return true }
-        state.pointee.isLaneStarved = true
+        state.pointee.relayShard.pointee.awaitingLanes.append(slot)
         return false
     }
 
@@ -32,6 +32,29 @@ extension Shard where IO: ~Copyable {
             }
         }
         finish(slot, connection, .drained)
+    }
+}
+
+// MARK: Waiting
+
+extension Shard where IO: ~Copyable {
+    /// Peers that waited for what is scarce go on as far as there is some again. Who waits anew is for the next turn.
+    mutating func resumeWaiting() {
+        let relay = state.pointee.relayShard
+        for _ in 0..<relay.pointee.awaitingLanes.count where state.pointee.lanesHaveRoom {
+            if let slot = relay.pointee.awaitingLanes.popFirst() { resumeWaiting(slot) }
+        }
+        for _ in 0..<relay.pointee.awaitingBuffers.count where state.pointee.hasSpareBuffers {
+            if let slot = relay.pointee.awaitingBuffers.popFirst() { resumeWaiting(slot) }
+        }
+    }
+
+    private mutating func resumeWaiting(_ slot: UInt32) {
+        guard state.pointee.slab.isOccupied(slot) else { return }
+        let connection = state.pointee.slab[slot]
+        guard connection.pointee.session == .relay else { return }
+        state.pointee.touch(slot)
+        resume(slot, connection)
     }
 }
 
@@ -63,18 +86,25 @@ extension Shard where IO: ~Copyable {
             >= peer.pointee.lastProbed + state.pointee.relayShard.pointee.settings.healthInterval.length
     }
 
-    /// Ask a peer whether it is there. One that has much to take is not asked: it shows by taking it.
+    /// Buffers were short, which is not the peer's fault: it is asked in a second.
+    private func probeAgainSoon(_ slot: UInt32) {
+        let interval = state.pointee.relayShard.pointee.settings.healthInterval.length
+        let now = state.pointee.now.nanoseconds
+        let probed = Instant(nanoseconds: now - min(now, interval - min(interval, .second)))
+        state.pointee.relayShard.pointee.peer(slot).pointee.lastProbed = probed
+    }
+
+    /// Ask a peer whether it is there. Its own clock waits for the question, whatever else it is sent (relay.md §4.3).
     mutating func probe(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         let peer = state.pointee.relayShard.pointee.peer(slot)
         peer.pointee.lastProbed = state.pointee.now
         if peer.pointee.rest(after: RelayPeer.activityLength, at: state.pointee.now) {
             state.pointee.counters.relay.countResting()
         }
-        guard state.pointee.mayAddControl(connection) else { return }
         let isAsked = state.pointee.appendFrame(payloadByteCount: RelayFormat.headerByteCount, to: connection) {
             RelayEncoder.writeHealthCheck(into: &$0)
         }
-        if !isAsked { abort(slot, connection, .memoryBudget) }
+        if !isAsked { probeAgainSoon(slot) }
         state.pointee.touch(slot)
     }
 }

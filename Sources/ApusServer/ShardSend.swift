@@ -14,7 +14,9 @@ extension Shard where IO: ~Copyable {
         case .finishing:
             if connection.pointee.session == .relay { depart(slot, connection) }
             settleFinishing(slot, connection)
-        case .lingering: settleLingering(slot, connection)
+        case .lingering:
+            if connection.pointee.session == .relay { depart(slot, connection) }
+            settleLingering(slot, connection)
         case .closing: settleClosing(slot, connection)
         case .closed: free(slot, connection)
         }

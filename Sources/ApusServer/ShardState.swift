@@ -97,8 +97,6 @@ package struct ShardState: ~Copyable {
     private var asyncByteCount = 0
     /// A connection waits because of these, not of its own.
     var isAsyncStarved = false
-    /// A relay's peer waits for room in a lane to another shard.
-    var isLaneStarved = false
     /// What may still be noted down in this second.
     var eventBudget = EventBudget()
     /// Shards to which something was posted in this turn and that sleep.

@@ -84,6 +84,7 @@ enum ReportText {
 
     static func generator(_ generator: GeneratorReport) -> String {
         let text = "generator  \(decimal(generator.utilization * 100, digits: 0)) % of a core"
+        if generator.busyPolls { return text + ", for it never sleeps" }
         guard generator.bottleneck else { return text }
         return text + " — it was the bottleneck: the figures tell of the generator, not of the server"
     }

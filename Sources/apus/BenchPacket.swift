@@ -39,6 +39,9 @@ struct BenchPacket: ParsableCommand {
     @Option(help: "Messages per second over all connections (open loop).")
     var rate: Double?
 
+    @Flag(help: "Never sleep: the generator's own wake-ups are in no latency, and its core is busy all the time.")
+    var busyPoll = false
+
     @Flag(help: "Make a connection anew when the server ends it; requests that were never answered count as lost.")
     var reconnect = false
 
@@ -53,6 +56,7 @@ struct BenchPacket: ParsableCommand {
         configuration.seconds = seconds
         configuration.warmupSeconds = warmup
         configuration.rate = rate
+        configuration.busyPolls = busyPoll
         configuration.reconnects = reconnect
         configuration.serverPID = serverPid
         configuration.security = try options.clientSecurity()

@@ -39,6 +39,9 @@ struct BenchRelay: ParsableCommand {
     @Option(help: "Datagrams per second over all pairs (open loop).")
     var rate: Double?
 
+    @Flag(help: "Never sleep: the generator's own wake-ups are in no latency, and its core is busy all the time.")
+    var busyPoll = false
+
     @Flag(help: "Both peers of a pair send.")
     var bothWays = false
 
@@ -60,6 +63,7 @@ struct BenchRelay: ParsableCommand {
         configuration.datagramByteCount = size
         configuration.window = window
         configuration.rate = rate
+        configuration.busyPolls = busyPoll
         configuration.sendsBothWays = bothWays
         configuration.placement = placement
         configuration.seconds = seconds

@@ -40,7 +40,9 @@ import Testing
         #expect(try keys(object, "errors") == ["mismatched", "closed", "connect", "lost"])
         #expect(try keys(object, "latency_us") == ["min", "mean", "p50", "p90", "p99", "p99_9", "max"])
         #expect(
-            try keys(object, "generator") == ["cpu_user_seconds", "cpu_system_seconds", "utilization", "bottleneck"])
+            try keys(object, "generator") == [
+                "cpu_user_seconds", "cpu_system_seconds", "utilization", "busy_poll", "bottleneck",
+            ])
         #expect(
             try keys(object, "server") == [
                 "pid", "cpu_user_seconds", "cpu_system_seconds", "cpu_us_per_message", "user_share", "rss_bytes",

@@ -31,7 +31,7 @@ import Testing
         for number in 0..<UInt64(3_000_000) { sum ^= number &* number }
         #expect(sum != 1)
         try interval.finish(at: start + .second)
-        let generator = interval.generatorReport
+        let generator = interval.generatorReport()
         #expect(generator.cpuUserSeconds + generator.cpuSystemSeconds > 0)
         let server = try #require(try interval.serverReport())
         #expect(server.pid == getpid())

@@ -33,6 +33,20 @@ extension LoadTests.OpenLoopTests {
         #expect(report.rate == 1000)
     }
 
+    @Test func `a generator that polls keeps the same schedule and is no bottleneck for being busy`() throws {
+        let peer = try EchoPeer()
+        defer { peer.stop() }
+        var configuration = configuration(peer.address, connections: 3, rate: 1000)
+        configuration.busyPolls = true
+        configuration.warmupSeconds = 0.05
+        let report = try PacketLoad.run(configuration)
+        let openLoop = try #require(report.openLoop)
+        #expect(abs(Double(openLoop.intended) - report.seconds * 1000) <= 1)
+        #expect(openLoop.unanswered == 0)
+        #expect(report.errors == LoadErrors())
+        #expect(report.generator.busyPolls && !report.generator.bottleneck)
+    }
+
     @Test func `a server that stalls cannot hide it`() throws {
         // Each connection's first reply takes `stall`, and the messages that become due meanwhile are not sent late:
         // they wait in the peer's socket, and their waiting counts from when they were due.

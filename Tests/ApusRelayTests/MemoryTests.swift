@@ -22,7 +22,7 @@ struct MemoryTests {
     }
 
     @Test func aNewsQueueTakesWhatItSays() {
-        #expect(PeerNewsQueue.memoryByteCount(slotCount: 100, capacity: 1000) == 100 * 8 + 1000 * 72)
+        #expect(PeerNewsQueue.memoryByteCount(slotCount: 100, capacity: 1000) == 100 * 12 + 1000 * 72)
     }
 
     /// What keeps order is a tenth of the budget at most.

@@ -70,6 +70,20 @@ struct PeerNewsQueueTests {
         #expect(queue.append(peer(0), isOnline: true, for: 1) == true)
     }
 
+    @Test func itKnowsForWhomMostWaits() {
+        var queue = PeerNewsQueue(slotCount: 8, capacity: 100, seed: 1)
+        for (slot, count) in [(1, 3), (5, 6), (7, 4)] as [(UInt32, Int)] {
+            for number in 0..<count { _ = queue.append(peer(number), isOnline: true, for: slot) }
+        }
+        #expect(queue.slotWithMost == 5)
+        // Another state of the same is not one more.
+        for number in 0..<4 { _ = queue.append(peer(number), isOnline: false, for: 7) }
+        _ = take(&queue, 5, isOnline: true, atMost: 3)
+        #expect(queue.slotWithMost == 7)
+        queue.discard(7)
+        #expect([1, 5].contains(queue.slotWithMost))
+    }
+
     @Test func itKnowsWhatAModelKnows() {
         var generator = SeededGenerator.announced()
         let (slotCount, capacity) = (4, 30)

@@ -83,13 +83,15 @@ package struct RelayLoad: ~Copyable {
 
 extension RelayLoad {
     private mutating func turn(_ progress: (LoadProgress) -> Void) throws(LoadError) {
-        peers.wait(until: min(interval.end, clock.next, peers.schedule?.next ?? .never))
+        peers.wait(until: configuration.busyPolls ? peers.now : wakeTime)
         while let arrival = peers.next(&book) { account(arrival) }
         tell(progress)
         try advance()
         requestDue()
         peers.flush(&book)
     }
+
+    private var wakeTime: Instant { min(interval.end, clock.next, peers.schedule?.next ?? .never) }
 
     /// What has left the window, whether it arrived or was lost, makes room for as much.
     @inline(__always)
@@ -201,7 +203,7 @@ extension RelayLoad {
             errors: peers.errors,
             latency: book.latency.report,
             openLoop: openLoopReport,
-            generator: interval.generatorReport,
+            generator: interval.generatorReport(busyPolls: configuration.busyPolls),
             server: server)
     }
 

@@ -15,6 +15,8 @@ package struct RelayLoadConfiguration: Sendable {
     /// Each peer of a pair sends; otherwise the first of them does, and the second only receives. In a closed loop a
     /// peer that receives sends the next.
     package var sendsBothWays = false
+    /// As `PacketLoadConfiguration.busyPolls`.
+    package var busyPolls = false
     package var placement = RelayPlacement.any
     package var seconds = 10.0
     package var warmupSeconds = 1.0

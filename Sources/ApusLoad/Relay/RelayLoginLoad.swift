@@ -81,7 +81,7 @@ package struct RelayLoginLoad: ~Copyable {
     }
 
     private func report() throws(LoadError) -> ConnectReport {
-        var generator = interval.generatorReport
+        var generator = interval.generatorReport()
         generator.cpuMicrosecondsPerConnection = MeasuredInterval.microseconds(interval.generatorCPU, per: measured)
         var server = try interval.serverReport()
         server?.cpuMicrosecondsPerConnection = interval.serverCPU.map {

@@ -103,7 +103,7 @@ struct RelayPeers: ~Copyable {
         peers.initialize(repeating: RelayPeer(), count: count)
         open = .allocate(capacity: count)
         open.initialize(repeating: nil, count: count)
-        touched = .allocate(capacity: count)
+        touched = .allocate(capacity: 2 * count)
         // Of these only what is used is ever touched, so that thousands of idle peers take little.
         outgoing = .allocate(byteCount: outgoingByteCount * count, alignment: 64)
         held = .allocate(byteCount: RelayPeers.heldByteCountMax * count, alignment: 64)
@@ -228,7 +228,12 @@ extension RelayPeers {
     mutating func flush(_ book: inout RelayBook) {
         guard touchedCount > 0 else { return }
         ring.refreshNow()
-        for place in 0..<touchedCount { settle(Int(touched[place]), &book) }
+        // One that breaks while it is settled is touched once more.
+        var place = 0
+        while place < touchedCount {
+            settle(Int(touched[place]), &book)
+            place += 1
+        }
         touchedCount = 0
     }
 

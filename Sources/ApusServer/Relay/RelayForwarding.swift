@@ -60,12 +60,21 @@ extension ShardState {
         touch(slot)
     }
 
-    /// Whether a message goes straight to what this connection gathers: none waits before it, and not too much is
-    /// there.
+    /// Whether a message goes straight to what this connection gathers: none waits before it, and it has room.
     @inline(__always)
     private func mayGather(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
-        !connection.pointee.hasBacklog && connection.pointee.gatheredByteCount < Limits.relayGatheredByteCountMax
+        !connection.pointee.hasBacklog && hasRoomToGather(connection)
     }
+
+    /// Not too much is there, nor do buffers run short. Then those that have some on its way wait for that: peers that
+    /// take nothing may not use up what the others live from.
+    @inline(__always)
+    private func hasRoomToGather(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        connection.pointee.gatheredByteCount < Limits.relayGatheredByteCountMax
+            && (!connection.pointee.sending || hasSpareBuffers)
+    }
+
+    var hasSpareBuffers: Bool { pool.byteCountInUse < limits.memoryHighWater }
 
     /// What must be said besides has some room more.
     func mayAddControl(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
@@ -96,14 +105,16 @@ extension ShardState {
     mutating func takeBacklog(_ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>) {
         let relay = relayShard
         var drops = BacklogDrops()
-        while connection.pointee.gatheredByteCount < Limits.relayGatheredByteCountMax,
+        while hasRoomToGather(connection),
             let byteCount = relay.pointee.backlog.nextByteCount(for: slot, at: now.nanoseconds, drops: &drops)
         {
             let isAppended = appendFrame(payloadByteCount: byteCount, to: connection) {
                 relay.pointee.backlog.popNext(for: slot, into: &$0)
             }
-            // It stays where it is until buffers are free.
-            guard isAppended else { break }
+            guard isAppended else {
+                relay.pointee.awaitingBuffers.append(slot)
+                break
+            }
             counters.relay.delivered(byteCount)
         }
         counters.count(drops)

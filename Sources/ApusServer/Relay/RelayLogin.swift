@@ -24,7 +24,7 @@ extension ShardState {
             note(.relayRefused(refusal), of: connection)
             return sayClose(.policyViolation, refusal.label, to: connection, .authRefused)
         }
-        guard mayTellHomes(1) else { return .pause }
+        guard mayTellHomes(1, for: slot) else { return .pause }
         let welcome = relayShard.pointee.settings.welcome
         let isWelcome = appendFrame(payloadByteCount: RelayFormat.headerByteCount + welcome.count, to: connection) {
             RelayEncoder.writeAuthResponse(url: welcome.span.bytes, into: &$0)

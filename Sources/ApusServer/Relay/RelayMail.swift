@@ -23,16 +23,24 @@ enum RelayNotice {
     case removed(PeerID, epoch: UInt64)
     /// To a subscriber's shard.
     case news(PeerNews)
+
+    /// Of a home's word; nil for the others, which are not said before there is room for them.
+    fileprivate var placeID: PeerID? {
+        switch self {
+        case .placed(let id, _, _), .removed(let id, _): id
+        case .claim, .release, .subscribe, .unsubscribe, .forget, .news: nil
+        }
+    }
 }
 
 // MARK: Telling
 
 extension ShardState {
     /// So many notices that a peer causes are certain to be taken by any home. Half of what may wait is for those that
-    /// come from elsewhere: departures, and what homes say.
-    mutating func mayTellHomes(_ count: Int) -> Bool {
+    /// come from elsewhere: departures, and what homes say. False: the peer is tried again when there is room.
+    mutating func mayTellHomes(_ count: Int, for slot: UInt32) -> Bool {
         if lanesHaveRoom(for: count, keepingFree: 2) { return true }
-        isLaneStarved = true
+        relayShard.pointee.awaitingLanes.append(slot)
         return false
     }
 
@@ -71,9 +79,38 @@ extension ShardState {
         if target == index { return take(notice) }
         guard hears(Int(target)) else { return }
         doorbells.insert(target)
-        let isTaken = shared.mail.outbox(from: Int(index), to: Int(target)).post(ControlMessage(notice))
-        // The target has not turned for thousands of notices. It will not find this peer, which others do.
-        if !isTaken { counters.relay.noticesLost.add() }
+        if post(notice, to: Int(target)) { return }
+        // The target has not turned for thousands of notices. Until it is told, it knows a place that was.
+        let isKept = notice.placeID.map { relayShard.pointee.untold.add($0, for: Int(target)) }
+        if isKept != true { counters.relay.noticesLost.add() }
+    }
+
+    /// False: the lane is full.
+    private func post(_ notice: RelayNotice, to target: Int) -> Bool {
+        shared.mail.outbox(from: Int(index), to: target).post(ControlMessage(notice))
+    }
+
+    /// Tell shards the places that they could not be told before, as far as there is room: those of by now.
+    mutating func tellPlaces() {
+        guard !relayShard.pointee.untold.isEmpty else { return }
+        for target in 0..<shardCount {
+            while mayTellPlaces(to: target), let id = relayShard.pointee.untold.pop(for: target) {
+                tell(place(of: id), to: UInt8(target))
+            }
+        }
+    }
+
+    /// Whoever has ended is told nothing, and what waited for it is dropped.
+    private func mayTellPlaces(to target: Int) -> Bool {
+        !hears(target) || shared.mail.outbox(from: Int(index), to: target).room > 0
+    }
+
+    /// Where a peer is, as its home knows. Of a peer that is nowhere every claim is over.
+    private func place(of id: PeerID) -> RelayNotice {
+        guard let place = relayShard.pointee.registry.holder(of: id) else {
+            return .removed(id, epoch: relayShard.pointee.registry.lastEpoch)
+        }
+        return .placed(id, holder: place.holder, epoch: place.epoch)
     }
 
     /// Hand news to the shards of those who asked for them, as far as there is room.
@@ -102,15 +139,21 @@ extension ShardState {
             guard let epoch = relayShard.pointee.registry.release(id, by: holder) else { return }
             tellAll(.removed(id, epoch: epoch))
         case .subscribe(let id, let subscriber):
-            if case .full = relayShard.pointee.registry.subscribe(id, by: subscriber) {
-                counters.relay.subscriptionsRefused.add()
-            }
+            if case .full = relayShard.pointee.registry.subscribe(id, by: subscriber) { refuse(subscriber, id) }
         case .unsubscribe(let id, let subscriber): relayShard.pointee.registry.unsubscribe(id, by: subscriber)
         case .forget(let subscriber): relayShard.pointee.forget(subscriber)
         case .placed(let id, let holder, let epoch): place(id, holder, epoch)
         case .removed(let id, let epoch): _ = relayShard.pointee.directory.remove(id, epoch: epoch)
         case .news(let news): keep(news)
         }
+    }
+
+    /// At home: an interest beyond the limits is not kept, but whether the peer is there is said all the same.
+    private mutating func refuse(_ subscriber: UInt64, _ id: PeerID) {
+        counters.relay.subscriptionsRefused.add()
+        let shard = ConnectionToken(bits: subscriber).shard
+        guard relayShard.pointee.registry.holder(of: id) != nil, mayTellNews(to: Int(shard)) else { return }
+        tell(.news(PeerNews(subscriber: subscriber, id: id, isOnline: true)), to: shard)
     }
 
     /// At home: the last one wins.
@@ -151,11 +194,22 @@ extension ShardState {
         guard let connection = slab.connection(token.slot, generation: token.generation),
             connection.pointee.phase == .open
         else { return }
-        let isKept = relayShard.pointee.news.append(news.id, isOnline: news.isOnline, for: token.slot)
+        while !relayShard.pointee.news.append(news.id, isOnline: news.isOnline, for: token.slot) {
+            let slot = relayShard.pointee.news.slotWithMost
+            overflow(slot)
+            if slot == token.slot { return }
+        }
         touch(token.slot)
-        // What is lost would never be told: the peer comes back and asks again.
-        guard isKept else { return abort(token.slot, connection, .newsOverflow) }
         relayShard.pointee.peer(token.slot).pointee.hasNews = true
+    }
+
+    /// More news wait than may: the peer that has most of them ends. What it misses it could never be told; it comes
+    /// back and asks again.
+    private mutating func overflow(_ slot: UInt32) {
+        relayShard.pointee.news.discard(slot)
+        relayShard.pointee.peer(slot).pointee.hasNews = false
+        touch(slot)
+        abort(slot, slab[slot], .newsOverflow)
     }
 }
 
@@ -166,7 +220,7 @@ extension ShardState {
         _ ids: PeerIDList, in message: RawSpan, _ slot: UInt32, _ peer: UnsafeMutablePointer<RelayPeer>,
         _ connection: UnsafeMutablePointer<Connection>
     ) -> Verdict {
-        guard mayTellHomes(ids.count) else { return .pause }
+        guard mayTellHomes(ids.count, for: slot) else { return .pause }
         let subscriber = token(of: slot, connection).bits
         if ids.count > 0 { peer.pointee.hasSubscribed = true }
         counters.relay.subscriptions.add(UInt64(ids.count))
@@ -181,7 +235,7 @@ extension ShardState {
         _ ids: PeerIDList, in message: RawSpan, _ slot: UInt32, _ peer: UnsafeMutablePointer<RelayPeer>,
         _ connection: UnsafeMutablePointer<Connection>
     ) -> Verdict {
-        guard mayTellHomes(ids.count) else { return .pause }
+        guard mayTellHomes(ids.count, for: slot) else { return .pause }
         let subscriber = token(of: slot, connection).bits
         for index in ids.indices {
             let id = ids.id(at: index, in: message)
@@ -208,7 +262,11 @@ extension ShardState {
         let isWritten = appendFrame(payloadByteCount: RelayEncoder.listByteCount(count), to: connection) { output in
             relay.pointee.news.take(count, for: slot, isOnline: isOnline, into: &output)
         }
-        if isWritten { counters.relay.newsTold.add(UInt64(count)) }
-        return isWritten
+        guard isWritten else {
+            relay.pointee.awaitingBuffers.append(slot)
+            return false
+        }
+        counters.relay.newsTold.add(UInt64(count))
+        return true
     }
 }

@@ -13,10 +13,15 @@ struct RelayShard: ~Copyable {
     var directory: PeerDirectory
     /// Of the ids whose home is this shard: who has them, and who is interested.
     var registry: PeerRegistry
+    /// Of those ids: what other shards could not be told yet.
+    var untold: UntoldPlaces
     /// For peers of this shard: who came and went.
     var news: PeerNewsQueue
     /// For peers of this shard whose connections have enough to send.
     var backlog: RelayBacklog
+    /// Peers that wait for room in a lane to another shard, and those that wait for a buffer.
+    var awaitingLanes: WaitingSlots
+    var awaitingBuffers: WaitingSlots
     /// A message that is looked at whole, and one on its way into the backlog or out of it.
     var message = Scratch(byteCount: RelayFormat.messageByteCountMax)
     var outgoing = Scratch(byteCount: RelayFormat.messageByteCountMax)
@@ -41,8 +46,11 @@ struct RelayShard: ~Copyable {
         hash = PeerHash(seed: seed)
         directory = PeerDirectory(capacity: peersMax, seed: seed)
         registry = PeerRegistry(limits: PeerRegistryLimits(sizes, peersMax: peersMax), seed: seed)
+        untold = UntoldPlaces(capacity: peersMax, seed: seed)
         news = PeerNewsQueue(slotCount: slotCount, capacity: sizes.interestsMax, seed: seed)
         backlog = RelayBacklog(slotCount: slotCount, limits: BacklogLimits(settings), seed: seed)
+        awaitingLanes = WaitingSlots(slotCount: slotCount)
+        awaitingBuffers = WaitingSlots(slotCount: slotCount)
         peers = .allocate(capacity: slotCount)
         forgotten = .allocate(capacity: peersMax)
         forgottenCountMax = peersMax
@@ -52,6 +60,9 @@ struct RelayShard: ~Copyable {
         peers.deallocate()
         forgotten.deallocate()
     }
+
+    /// Peers wait for what is scarce, or a home's word does.
+    var isAwaited: Bool { !awaitingLanes.isEmpty || !awaitingBuffers.isEmpty || !untold.isEmpty }
 
     // MARK: Subscribers that end
 

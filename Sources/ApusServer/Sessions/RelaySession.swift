@@ -101,6 +101,11 @@ enum RelaySession {
         _ peer: UnsafeMutablePointer<RelayPeer>, _ connection: UnsafeMutablePointer<Connection>,
         in state: UnsafeMutablePointer<ShardState>
     ) -> Verdict {
+        guard part.isWhole || !part.isLast || state.pointee.mayTellHomes(RelayFormat.listCountMax, for: slot) else {
+            // Asked before anything of it is kept: the message may be one that homes must hear, and would have to wait.
+            peer.pointee.conversation.takeBackEnd(byteCount: payload.byteCount)
+            return .pause
+        }
         let plain = state.pointee.relayShard.pointee.unmask(payload, key)
         guard !part.isWhole else {
             return answer(RawSpan(_unsafeBytes: plain), slot, peer, connection, in: state)

@@ -48,6 +48,15 @@ public struct WebSocketConversation: BitwiseCopyable, Sendable {
         return receiveOther(frame)
     }
 
+    /// The frame that ended a binary message in fragments was not taken after all, and will be received again.
+    ///
+    /// - Parameter byteCount: of its payload.
+    public mutating func takeBackEnd(byteCount: Int) {
+        precondition(progress == .betweenMessages, "no message has just ended")
+        self.byteCount -= byteCount
+        progress = .inBinary
+    }
+
     /// The unmasked payload of a part of a text, each part in turn, whole or in pieces.
     ///
     /// - Parameter isLast: these bytes end the message.

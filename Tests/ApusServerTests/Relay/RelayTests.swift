@@ -276,6 +276,9 @@ func withRelay(
         try await withRelay(shards: shards) { server in
             let alice = try RelayClient.peer("alice", to: server.address)
             let first = try RelayClient.peer("bob", to: server.address)
+            // What reaches it has come by way of its home, which then knows it: what alice hears is an answer.
+            try first.send([4], to: first.id)
+            #expect(try first.read() == .transport(first.id, [4]))
             try alice.subscribe(to: first.id)
             #expect(try alice.read() == .online([first.id]))
             let second = try RelayClient.peer("bob", to: server.address)

@@ -62,6 +62,22 @@ struct WebSocketConversationTests {
         #expect(!conversation.isClosed)
     }
 
+    @Test func anEndThatIsTakenBackComesAgain() {
+        var conversation = WebSocketConversation(messageByteCountMax: 100)
+        _ = conversation.receive(frame(.binary, byteCount: 60, isFinal: false))
+        for _ in 0..<3 {
+            let end = frame(.continuation, byteCount: 40)
+            #expect(conversation.receive(end) == Self.part(.binary, false, true))
+            conversation.takeBackEnd(byteCount: 40)
+        }
+        // Its bytes were taken back with it, no more and no less.
+        var tooLarge = conversation
+        let event = tooLarge.receive(frame(.continuation, byteCount: 41))
+        #expect(event == .violation(.messageTooLarge(limit: 100)))
+        #expect(conversation.receive(frame(.continuation, byteCount: 40)) == Self.part(.binary, false, true))
+        #expect(conversation.receive(frame(.binary)) == Self.part(.binary, true, true))
+    }
+
     @Test func theLimitIsOfAllFragmentsTogether() {
         for sizes in [[100], [50, 50], [0, 100, 0], [99, 1], [1, 99]] {
             #expect(events(ofFragments: sizes).allSatisfy { if case .part = $0 { true } else { false } })
