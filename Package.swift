@@ -113,7 +113,8 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
-        .testTarget(name: "ApusRelayTests", dependencies: ["ApusRelay", "ApusWire"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusRelayTests", dependencies: ["ApusRelay", "ApusWire", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "ApusCompressionTests",
             dependencies: ["ApusCompression", "TestSupport"],

@@ -1,6 +1,7 @@
 // Input that is cut, flipped or noise: an error each time, and never bytes that were not there.
 
 import ApusCompression
+import TestSupport
 import Testing
 
 struct DamageTests {

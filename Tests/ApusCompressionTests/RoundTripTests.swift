@@ -1,6 +1,7 @@
 // What goes in comes out: every level, sizes around every limit, random mixtures; through one context again and again.
 
 import ApusCompression
+import TestSupport
 import Testing
 
 struct RoundTripTests {

@@ -1,6 +1,7 @@
 // What the tests compress, and the algorithms as functions from array to array.
 
 import ApusCompression
+import TestSupport
 
 enum Samples {
     /// Records as services log them.

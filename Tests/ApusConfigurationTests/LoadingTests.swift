@@ -2,6 +2,7 @@
 
 import ApusConfiguration
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct LoadingTests {

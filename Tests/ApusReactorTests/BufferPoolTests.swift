@@ -1,5 +1,6 @@
 import ApusReactor
 import Glibc
+import TestSupport
 import Testing
 
 /// `#require` cannot look into a value that must not be copied.

@@ -1,6 +1,7 @@
 import ApusReactor
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 /// Small lanes, so that everything wraps and fills.

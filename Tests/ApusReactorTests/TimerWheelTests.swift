@@ -1,4 +1,5 @@
 import ApusReactor
+import TestSupport
 import Testing
 
 @Suite struct TimerWheelTests {

@@ -1,5 +1,6 @@
 // The index and the lists beneath the tables, against plain models.
 
+import TestSupport
 import Testing
 
 @testable import ApusRelay

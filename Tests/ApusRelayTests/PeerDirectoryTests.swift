@@ -1,6 +1,7 @@
 // Where peers are: epochs, limits, and many random changes against a dictionary.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

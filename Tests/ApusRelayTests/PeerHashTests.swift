@@ -1,6 +1,7 @@
 // The hash, against a slow one of the same definition, and what is asked of it.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

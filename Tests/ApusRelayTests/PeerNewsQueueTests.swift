@@ -1,6 +1,7 @@
 // News that wait: one per id, those online first, in lists of at most 244, as many as there is room for.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

@@ -1,6 +1,7 @@
 // Many random events against a registry that is a dictionary and walks all of it: who holds what, who hears what.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

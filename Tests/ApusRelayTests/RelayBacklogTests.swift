@@ -1,6 +1,7 @@
 // Messages that wait: whose turn it is, who loses what when there is no room, and that nothing is lost uncounted.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

@@ -1,6 +1,7 @@
 // What a shard could not be told waits once, in order, and within its limit.
 
 import ApusWire
+import TestSupport
 import Testing
 
 @testable import ApusRelay

@@ -1,6 +1,7 @@
 // The run of echoes says nothing that decoder and message decoder do not say one by one.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct EchoRunTests {

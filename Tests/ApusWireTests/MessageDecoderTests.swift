@@ -1,6 +1,7 @@
 // Payloads that are messages, payloads that are not, and the lengths in between.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct MessageDecoderTests {

@@ -1,6 +1,7 @@
 // Random messages, random cuts, random noise; each with its seed.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct RoundTripTests {

@@ -1,6 +1,7 @@
 // UTF-8 against Unicode's table 3-7, against counts that follow from it, and against the standard library.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct UTF8ValidationTests {

@@ -1,6 +1,7 @@
 // Requests that are refused: each violation, told at its byte, and never taken back.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct HTTPViolationTests {

@@ -1,6 +1,7 @@
 // Addresses and networks: texts that are one and texts that are none, what a prefix holds, whose word counts.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct IPAddressTests {

@@ -1,6 +1,7 @@
 // Ids as values: comparing, printing, reading through a mask.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct PeerIDTests {

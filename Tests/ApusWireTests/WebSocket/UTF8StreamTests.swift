@@ -1,6 +1,7 @@
 // Text in pieces against the validator of whole texts: cut anywhere it is judged the same, and as early as can be.
 
 import ApusWire
+import TestSupport
 import Testing
 
 struct UTF8StreamTests {

@@ -1,6 +1,7 @@
 // A whole conversation over a stream that arrives in pieces: however it is cut, the same messages come out.
 
 import ApusWire
+import TestSupport
 import Testing
 
 /// What a server makes of the bytes of one client: the same messages as lists of bytes, and how it ended.

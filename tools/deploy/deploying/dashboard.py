@@ -14,7 +14,8 @@ _HEIGHT = 7
 _WHO = '{job=~"$job",instance=~"$instance"}'
 _WHERE = '{job=~"$job",instance=~"$instance",listener=~"$listener"}'
 # max_connections does not count those of the admin listeners, which have these names unless somebody says otherwise.
-_OPEN = 'sum by (instance) (apus_connections_open{job=~"$job",instance=~"$instance",listener!~"admin|control"})'
+_ADMIN = "admin|control|(metrics|health)(-ipv6)?"
+_OPEN = f'sum by (instance) (apus_connections_open{{job=~"$job",instance=~"$instance",listener!~"{_ADMIN}"}})'
 
 
 class Panel(NamedTuple):
@@ -39,10 +40,12 @@ def _quantile(share, name, by="instance"):
     return f"histogram_quantile({share}, sum by ({by}, le) ({_rate(name + '_bucket')}))"
 
 
-def _spread(name):
-    return tuple((_quantile(share, name), f"{{{{instance}}}} p{label}") for share, label in _QUANTILES)
+def _spread(name, what=""):
+    return tuple((_quantile(share, name), f"{{{{instance}}}} {what}p{label}") for share, label in _QUANTILES)
 
 
+# Of apus_dropped_total: what a relay did not deliver.
+_RELAYED = '{job=~"$job",instance=~"$instance",reason=~"unknown_peer|peer_.*|relay_budget"}'
 _QUANTILES = ((0.5, "50"), (0.99, "99"), (0.999, "99.9"))
 
 _ROWS = {
@@ -141,6 +144,84 @@ _ROWS = {
         ),
         Panel("Wake delay", _spread("apus_wake_delay_seconds"), unit="s"),
         Panel("Turn", _spread("apus_turn_duration_seconds"), unit="s"),
+    ),
+    "Relay": (
+        Panel(
+            "Peers",
+            (
+                (f"apus_relay_peers{_WHO}", "{{instance}}"),
+                (f"relay_peers_active{_WHO}", "{{instance}} that send"),
+            ),
+            description="Empty, as this whole row, where no listener speaks relay.",
+        ),
+        Panel(
+            "Logins",
+            (
+                (_sum("apus_relay_logins_total", "instance"), "{{instance}}"),
+                ("-" + _sum("apus_relay_logins_refused_total", "reason"), "refused: {{reason}}"),
+            ),
+            unit="ops",
+            description="Those that were refused are drawn downwards.",
+        ),
+        Panel(
+            "Login",
+            _spread("relay_peer_authentication_time_milliseconds")
+            + ((_quantile(0.99, "relay_peer_store_time_milliseconds"), "{{instance}} until it is found, p99"),),
+            unit="ms",
+            description="From accept to AuthResponse, the client's part included; clients give up after 8 s.",
+        ),
+        Panel(
+            "Messages between peers",
+            (
+                (_sum("apus_relay_messages_received_total", "instance"), "{{instance}} received"),
+                ("-" + _sum("apus_relay_messages_delivered_total", "instance"), "{{instance}} delivered"),
+                (_sum("apus_relay_messages_posted_total", "instance"), "{{instance}} from loop to loop"),
+            ),
+            unit="ops",
+            description="Delivered ones are drawn downwards.",
+        ),
+        Panel(
+            "Bytes between peers",
+            (
+                (_sum("relay_transfer_received_bytes_total", "instance"), "{{instance}} received"),
+                ("-" + _sum("relay_transfer_sent_bytes_total", "instance"), "{{instance}} delivered"),
+            ),
+            unit="Bps",
+            description="Headers of the relay's protocol counted, those of WebSocket and TLS not.",
+        ),
+        Panel(
+            "Messages not delivered",
+            ((_sum("apus_dropped_total", "reason", _RELAYED), "{{reason}}"),),
+            unit="ops",
+            description="unknown_peer: sent to who is not here. peer_backlog_*: to who reads too slowly.",
+        ),
+        Panel(
+            "Taken over",
+            (
+                (_sum("apus_relay_replacements_total", "instance"), "{{instance}}"),
+                (_sum("apus_relay_flapping_total", "instance"), "{{instance}} again and again"),
+            ),
+            unit="ops",
+            description="Again and again: two hosts have one key.",
+        ),
+        Panel(
+            "Interest",
+            (
+                (_sum("apus_relay_subscriptions_total", "instance"), "{{instance}} asked for"),
+                (_sum("apus_relay_news_told_total", "instance"), "{{instance}} told"),
+            ),
+            unit="ops",
+            description="Ids of peers that others want to know of, and that they were told of.",
+        ),
+        Panel(
+            "Without effect",
+            (
+                (_sum("apus_relay_messages_ignored_total", "instance"), "{{instance}} messages"),
+                (_sum("apus_relay_subscriptions_refused_total", "instance"), "{{instance}} subscriptions"),
+                (_sum("apus_relay_notices_lost_total", "instance"), "{{instance}} notices between loops"),
+            ),
+            unit="ops",
+        ),
     ),
     "Loops": (
         Panel(

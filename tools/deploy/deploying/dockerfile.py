@@ -1,10 +1,12 @@
-"""The Dockerfile as stages of instructions, what is to be said against it, and its last stage done without Docker.
+"""The Dockerfile as stages of instructions, what is to be said against it, and its images done without Docker.
 
     dockerfile lint DOCKERFILE CONTEXT
     dockerfile perform DOCKERFILE CONTEXT CHROOT BUILT_FILE
+    dockerfile describe DOCKERFILE TARGET
 
-Reads the part of the language that is used here and refuses the rest. `perform` takes a folder with a Debian for the
-base image, and one finished executable for what the stage before would have built; it runs as root.
+Reads the part of the language that is used here and refuses the rest. `perform` does the last stage and those that it
+is made from: it takes a folder with a Debian for the base image, and one finished executable for what the first stage
+would have built; it runs as root. It prints what the image would start, as `describe` does of another.
 """
 
 import fnmatch
@@ -44,6 +46,20 @@ class Stage(NamedTuple):
     def one(self, word):
         found = self.all(word)
         return found[-1] if found else None
+
+
+def whole(stages, stage):
+    """The stage with all that it has from stages before it, which its base is the last of."""
+    instructions = stage.instructions
+    while before := next((each for each in stages if each.name == stage.base), None):
+        instructions = before.instructions + instructions
+        stage = Stage(before.base, stage.name, instructions)
+    return stage
+
+
+def images(stages):
+    """Those that can be started, whole."""
+    return [whole(stages, stage) for stage in stages if stage.one("ENTRYPOINT")]
 
 
 class DockerfileError(Exception):
@@ -140,7 +156,8 @@ def lint(path, context):
     for stage in stages:
         for each in stage.all("RUN"):
             _check_run(each, outcome)
-    _check_image(stages[-1], outcome)
+    for image in images(stages):
+        _check_image(image, outcome)
     _check_sent(files, outcome)
     _check_planted(outcome)
     outcome.end()
@@ -152,7 +169,9 @@ def _check_bases(stages, outcome):
         tag = stage.base.partition(":")[2]
         outcome.confirm(tag and tag != "latest" or stage.base in names, f"{stage.base} has no version of its own")
         names.add(stage.name)
-    outcome.confirm(stages[-1].base == "debian:12-slim", f"the image is made from {stages[-1].base}")
+    for image in images(stages):
+        outcome.confirm(image.base == "debian:12-slim", f"the image {image.name} is made from {image.base}")
+    outcome.confirm(stages[-1].one("ENTRYPOINT"), "what is built where no target is named cannot be started")
 
 
 def _check_copies(stages, files, outcome):
@@ -187,9 +206,8 @@ def _check_image(stage, outcome):
     outcome.confirm(numbers and int(numbers[1]) > 0, "the image runs as root, or as a name whose number is unknown")
     last = max((each.line for each in stage.instructions if each.word in ("RUN", "COPY")), default=0)
     outcome.confirm(user and user.line > last, "something is done in the image after USER")
-    for word in ("ENTRYPOINT", "CMD"):
-        each = stage.one(word)
-        outcome.confirm(each and each.words, f"{word} is missing or in shell form, in which signals do not arrive")
+    for each in stage.all("ENTRYPOINT") + stage.all("CMD"):
+        outcome.confirm(each.words, f"line {each.line}: {each.word} in shell form, in which signals do not arrive")
     health = stage.one("HEALTHCHECK")
     outcome.confirm(health and re.search(r"CMD \[.*\]$", health.rest), "HEALTHCHECK is missing or in shell form")
     stop = stage.one("STOPSIGNAL")
@@ -248,20 +266,31 @@ class Performance:
 
 
 def perform(path, context, chroot, built_file):
-    stage = parse(path.read_text(encoding="utf-8"))[-1]
-    Performance(context, chroot, built_file).perform(stage)
-    command = stage.one("ENTRYPOINT").words + stage.one("CMD").words
-    health = json.loads(re.search(r"CMD (\[.*\])$", stage.one("HEALTHCHECK").rest)[1])
-    print(json.dumps({"user": stage.one("USER").rest, "command": command, "health": health}))
+    stages = parse(path.read_text(encoding="utf-8"))
+    image = whole(stages, stages[-1])
+    Performance(context, chroot, built_file).perform(image)
+    print(json.dumps(_started(image)))
+
+
+def describe(path, target):
+    found = [image for image in images(parse(path.read_text(encoding="utf-8"))) if image.name == target]
+    if not found:
+        raise DockerfileError(f"{path} has no image {target}")
+    print(json.dumps(_started(found[0])))
+
+
+def _started(image):
+    command = image.one("ENTRYPOINT").words + (image.one("CMD").words if image.one("CMD") else [])
+    health = json.loads(re.search(r"CMD (\[.*\])$", image.one("HEALTHCHECK").rest)[1])
+    return {"user": image.one("USER").rest, "command": command, "health": health}
 
 
 def main():
-    action, *paths = sys.argv[1:]
-    paths = [pathlib.Path(path) for path in paths]
-    if action == "lint":
-        lint(*paths)
+    action, path, *rest = sys.argv[1:]
+    if action == "describe":
+        describe(pathlib.Path(path), *rest)
     else:
-        perform(*paths)
+        {"lint": lint, "perform": perform}[action](pathlib.Path(path), *map(pathlib.Path, rest))
 
 
 if __name__ == "__main__":

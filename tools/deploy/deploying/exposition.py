@@ -1,6 +1,6 @@
 """The metrics of an Apus that serves, as Prometheus reads them: names and labels as the admin endpoint writes them,
-numbers that grow with the time since the start. Stands in for a server where none runs; `FAMILIES` is also what a real
-one is compared with.
+numbers that grow with the time since the start. Stands in for a server where none runs; `FAMILIES`, and of a relay
+`RELAY_FAMILIES`, are also what a real one is compared with.
 """
 
 import http.server
@@ -35,7 +35,7 @@ FAMILIES = {
     "apus_messages_received_total": ("counter", _PER_LISTENER),
     "apus_received_bytes_total": ("counter", _PER_LISTENER),
     "apus_sent_bytes_total": ("counter", _PER_LISTENER),
-    "apus_dropped_total": ("counter", _reasons("connection_gone", "mailbox_full")),
+    "apus_dropped_total": ("counter", _reasons("push_lane_full", "unknown_peer", "peer_backlog_full")),
     "apus_handshakes_total": ("counter", _ALONE),
     "apus_handshakes_resumed_total": ("counter", _ALONE),
     "apus_handshakes_refused_total": ("counter", _reasons("clock", "replay_table_full")),
@@ -59,8 +59,33 @@ FAMILIES = {
     "process_cpu_seconds_total": ("counter", _ALONE),
 }
 
-# Written only where there is something to say: a listener with a certificate, a collector to export to.
-CONDITIONAL = {"apus_certificate_expiry_seconds", "apus_telemetry_exports_total"}
+# Written only where a listener speaks relay: then all of them.
+RELAY_FAMILIES = {
+    "relay_peers": ("gauge", [{"transport": "ws"}]),
+    "relay_peers_active": ("gauge", _ALONE),
+    "relay_peers_idle": ("gauge", _ALONE),
+    "relay_transfer_sent_bytes_total": ("counter", _ALONE),
+    "relay_transfer_received_bytes_total": ("counter", _ALONE),
+    "relay_peer_reconnections_total": ("counter", _ALONE),
+    "relay_peer_authentication_time_milliseconds": ("histogram", _ALONE),
+    "relay_peer_store_time_milliseconds": ("histogram", _ALONE),
+    "apus_relay_peers": ("gauge", _ALONE),
+    "apus_relay_logins_total": ("counter", _ALONE),
+    "apus_relay_logins_refused_total": ("counter", _reasons("bad_signature", "expired")),
+    "apus_relay_replacements_total": ("counter", _ALONE),
+    "apus_relay_flapping_total": ("counter", _ALONE),
+    "apus_relay_subscriptions_total": ("counter", _ALONE),
+    "apus_relay_subscriptions_refused_total": ("counter", _ALONE),
+    "apus_relay_news_told_total": ("counter", _ALONE),
+    "apus_relay_notices_lost_total": ("counter", _ALONE),
+    "apus_relay_messages_received_total": ("counter", _ALONE),
+    "apus_relay_messages_delivered_total": ("counter", _ALONE),
+    "apus_relay_messages_posted_total": ("counter", _ALONE),
+    "apus_relay_messages_ignored_total": ("counter", _ALONE),
+}
+
+# Written only where there is something to say: a listener with a certificate, a collector to export to, a relay.
+CONDITIONAL = {"apus_certificate_expiry_seconds", "apus_telemetry_exports_total"} | set(RELAY_FAMILIES)
 
 _STEADY = {
     "apus_ready": 1,
@@ -73,6 +98,10 @@ _STEADY = {
     "apus_loop_free_buffers": 250,
     "process_resident_memory_bytes": 64 << 20,
     "process_open_fds": 140,
+    "relay_peers": 100,
+    "relay_peers_active": 40,
+    "relay_peers_idle": 60,
+    "apus_relay_peers": 100,
 }
 _PER_SECOND = {"apus_loop_busy_seconds_total": 0.25, "process_cpu_seconds_total": 0.5}
 _OTHER_PER_SECOND = 10
@@ -105,8 +134,8 @@ def _histogram(name, labels, age):
 def text(age, now):
     """One scrape of a server that is `age` seconds old at `now`, in seconds since 1970."""
     lines = []
-    for name, (kind, label_sets) in FAMILIES.items():
-        lines += [f"# HELP {name} See docs/metrics.md.", f"# TYPE {name} {kind}"]
+    for name, (kind, label_sets) in (FAMILIES | RELAY_FAMILIES).items():
+        lines += [f"# HELP {name} See docs/admin.md.", f"# TYPE {name} {kind}"]
         for labels in label_sets:
             if kind == "histogram":
                 lines += _histogram(name, labels, age)

@@ -1,7 +1,8 @@
 """Runs what an image would run, in the folder that it was carried out in: its command as its user under its seccomp
 profile, its health check, the signal that stops it.
 
-    image FOLDER STARTED PROFILE   STARTED: what `dockerfile perform` printed
+    image FOLDER STARTED PROFILE          STARTED: what `dockerfile perform` or `dockerfile describe` printed
+    image FOLDER STARTED PROFILE relay    of the image that takes the place of NetBird's relay
 """
 
 import json
@@ -15,9 +16,12 @@ from . import confinement, report, seccomp
 
 _START_SECONDS = 15
 _STOP_SECONDS = 20
+_RELAY_SECRET = "a secret of this check, thirty-two bytes"
+# Nothing else is needed: the ports are its relatives'.
+_RELAY_VARIABLES = {"NB_EXPOSED_ADDRESS": "rel://relay.example:443", "NB_AUTH_SECRET": _RELAY_SECRET}
 
 
-def _command(folder, user, profile, words):
+def _command(folder, user, profile, variables, words):
     """In a child: into the folder, then confined; the profile is read before the folder hides it."""
     rules = confinement.profile_rules(profile)
     seccomp.load_library()
@@ -27,7 +31,8 @@ def _command(folder, user, profile, words):
         os.chdir("/")
         confinement.confine(rules, user)
 
-    return {"args": words, "preexec_fn": enter, "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | variables
+    return {"args": words, "preexec_fn": enter, "env": environment}
 
 
 def _answers(run, words):
@@ -35,26 +40,22 @@ def _answers(run, words):
 
 
 def main():
-    folder, started, profile = map(pathlib.Path, sys.argv[1:])
+    folder, started, profile = map(pathlib.Path, sys.argv[1:4])
+    is_relay = sys.argv[4:] == ["relay"]
     image = json.loads(started.read_text(encoding="utf-8"))
-    outcome = report.Report("image")
+    outcome = report.Report("image of the relay" if is_relay else "image")
     user = int(image["user"].split(":")[0])
 
     def run(words):
-        return _command(folder, user, profile, words)
+        return _command(folder, user, profile, _RELAY_VARIABLES if is_relay else {}, words)
 
-    command, has_configuration = image["command"], True
-    if "--config" not in _answers(run, ["/usr/bin/apus", "serve", "--help"]).stdout:
-        outcome.note("this apus takes no --config yet: served with its defaults")
-        command, has_configuration = ["/usr/bin/apus", "serve"], False
     log = (folder / "server.log").open("w+", encoding="utf-8")
-    server = subprocess.Popen(**run(command), stdout=log, stderr=log)
+    server = subprocess.Popen(**run(image["command"]), stdout=log, stderr=log)
     try:
-        ping = _ping_until_answered(run, server)
-        outcome.confirm(ping.returncode == 0, f"no answer: {ping.stderr}{(folder / 'server.log').read_text()}")
-        if has_configuration:
-            health = _answers(run, image["health"])
-            outcome.confirm(health.returncode == 0, f"the health check fails: {health.stderr}")
+        client = _tried_until_answered(run, _RELAY_CLIENT if is_relay else _CLIENT, server)
+        outcome.confirm(client.returncode == 0, f"no answer: {client.stderr}{(folder / 'server.log').read_text()}")
+        health = _answers(run, image["health"])
+        outcome.confirm(health.returncode == 0, f"the health check fails: {health.stderr}")
         server.terminate()
         code = server.wait(timeout=_STOP_SECONDS)
         outcome.confirm(code == 0, f"it ends with exit code {code}: {(folder / 'server.log').read_text()}")
@@ -64,12 +65,17 @@ def main():
     outcome.end()
 
 
-def _ping_until_answered(run, server):
+_CLIENT = ["/usr/bin/apus", "ping", "--count", "1"]
+_RELAY_CLIENT = ["/usr/bin/apus", "bench", "relay", "--address", "127.0.0.1:443", "--auth-secret", _RELAY_SECRET]
+_RELAY_CLIENT += ["--pairs", "2", "--seconds", "0.3", "--warmup", "0"]
+
+
+def _tried_until_answered(run, words, server):
     deadline = time.monotonic() + _START_SECONDS
     while True:
-        ping = _answers(run, ["/usr/bin/apus", "ping", "--count", "1"])
-        if ping.returncode == 0 or time.monotonic() > deadline or server.poll() is not None:
-            return ping
+        client = _answers(run, words)
+        if client.returncode == 0 or time.monotonic() > deadline or server.poll() is not None:
+            return client
         time.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
     monitoring DASHBOARD RULES                  scrapes a stand-in that writes all metrics there are
     monitoring DASHBOARD RULES HOST:PORT        scrapes a running server's admin listener
+    monitoring DASHBOARD RULES HOST:PORT relay  the same of one that has to have the relay's metrics, too
 
 A panel that stays empty has failed; of a real server, one whose metrics are declared and have no sample yet is only
 noted (nothing has been refused yet).
@@ -26,7 +27,7 @@ _SCRAPE_SECONDS = 1
 _START_SECONDS = 30
 _SCRAPES = 6
 _RATE_INTERVAL = "5s"
-_METRIC = re.compile(r"\b((?:apus|process)_\w+|up)\b(?=\{|$)")
+_METRIC = re.compile(r"\b((?:apus|process|relay)_\w+|up)\b(?=\{|$)")
 _CHILDREN = re.compile(r"_(?:bucket|sum|count)$")
 
 
@@ -123,6 +124,7 @@ def families(text):
 
 def check_panels(prometheus, drawn, scraped, outcome):
     declared, sampled = families(scraped)
+    waiting = set()
     for title, expression in expressions(drawn):
         used = {_CHILDREN.sub("", name) if name not in declared else name for name in _METRIC.findall(expression)}
         used.discard("up")
@@ -135,9 +137,11 @@ def check_panels(prometheus, drawn, scraped, outcome):
             continue
         silent = sorted(used & declared - sampled)
         if not result and silent:
-            outcome.note(f"panel '{title}' is empty: there is no sample of {', '.join(silent)} yet")
+            waiting |= set(silent)
         else:
             outcome.confirm(result, f"panel '{title}' is empty: {expression}")
+    if waiting:
+        outcome.note(f"panels are empty where there is no sample yet: {', '.join(sorted(waiting))}")
 
 
 def check_rules(prometheus, scraped, outcome):
@@ -151,13 +155,15 @@ def check_rules(prometheus, scraped, outcome):
         outcome.confirm(used - {"up"} <= declared, f"alert {name}: no metric is called {sorted(used - declared)}")
 
 
-def check_contract(scraped, outcome):
-    """A running server has the metrics that the dashboard was drawn for, of the same kind."""
+def check_contract(scraped, is_relay, outcome):
+    """A running server has the metrics that the dashboard was drawn for, of the same kind; a relay all of its own."""
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)", scraped, re.MULTILINE))
-    for name, (kind, _) in exposition.FAMILIES.items():
-        outcome.confirm(name in kinds or name in exposition.CONDITIONAL, f"the server has no metric {name}")
+    absent = exposition.CONDITIONAL - (set(exposition.RELAY_FAMILIES) if is_relay else set())
+    known = exposition.FAMILIES | exposition.RELAY_FAMILIES
+    for name, (kind, _) in known.items():
+        outcome.confirm(name in kinds or name in absent, f"the server has no metric {name}")
         outcome.confirm(kinds.get(name, kind) == kind, f"{name} is a {kinds.get(name)}, it should be a {kind}")
-    others = sorted(set(kinds) - set(exposition.FAMILIES))
+    others = sorted(set(kinds) - set(known))
     if others:
         outcome.note(f"shown nowhere: {', '.join(others)}")
 
@@ -204,7 +210,7 @@ def main():
     path, rules = map(pathlib.Path, sys.argv[1:3])
     check_drawing(path, outcome)
     if len(sys.argv) > 3:
-        check_contract(_get(f"http://{sys.argv[3]}/metrics"), outcome)
+        check_contract(_get(f"http://{sys.argv[3]}/metrics"), sys.argv[4:] == ["relay"], outcome)
         check(path, rules, sys.argv[3], outcome)
     else:
         with exposition.StandIn() as stand_in:

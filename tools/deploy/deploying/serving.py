@@ -49,14 +49,17 @@ class Confined:
             self.command(*words), capture_output=True, text=True, env=self.environment, timeout=60, check=False
         )
 
+    def serve(self, log, *options, variables=None):
+        environment = self.environment | (variables or {})
+        with log.open("w", encoding="utf-8") as output:
+            return subprocess.Popen(
+                self.command(self.apus, "serve", *options), stdout=output, stderr=output, env=environment
+            )
+
 
 def _start(confined, log, *more):
     options = ["--shards", "2", "--compression", "zstd,lz4", "--address", "127.0.0.1:0"]
-    options += ["--address", f"unix:{confined.folder}/edge.sock", *more]
-    with log.open("w", encoding="utf-8") as output:
-        return subprocess.Popen(
-            confined.command(confined.apus, "serve", *options), stdout=output, stderr=output, env=confined.environment
-        )
+    return confined.serve(log, *options, "--address", f"unix:{confined.folder}/edge.sock", *more)
 
 
 def _wait_until_ready(server, log):
@@ -93,6 +96,36 @@ def _talk(confined, outcome, address):
     text = "words " * 2000
     echo = confined.run(confined.apus, "echo", text, "--address", address, "--compression", "zstd")
     outcome.confirm(text.strip() in echo.stdout, f"echo {address}: {echo.stdout[:200]}{echo.stderr}")
+
+
+_RELAY_SECRET = "a secret of this check, thirty-two bytes"
+_RELAY_VARIABLES = {
+    "NB_LISTEN_ADDRESS": "127.0.0.1:0",
+    "NB_HEALTH_LISTEN_ADDRESS": "127.0.0.1:0",
+    "NB_METRICS_PORT": "0",
+    "NB_EXPOSED_ADDRESS": "rel://relay.example:443",
+    "NB_AUTH_SECRET": _RELAY_SECRET,
+}
+
+
+def check_relay(confined, outcome):
+    """In the relatives' place, with their variables: peers exchange datagrams through it, to the drain."""
+    log = confined.folder / "relay.log"
+    relay = confined.serve(log, "--relay", "--shards", "2", variables=_RELAY_VARIABLES)
+    try:
+        address = _wait_until_ready(relay, log)
+        if outcome.confirm(address, f"no relay starts under this confinement: {log.read_text(encoding='utf-8')}"):
+            load = ["--pairs", "2", "--seconds", "0.3", "--warmup", "0", "--json", "--auth-secret", _RELAY_SECRET]
+            bench = confined.run(confined.apus, "bench", "relay", "--address", address, *load)
+            outcome.confirm(bench.returncode == 0, f"bench relay {address}: {bench.stdout}{bench.stderr}")
+            outcome.confirm(re.search(r'"delivered":[1-9]', bench.stdout), f"nothing came through: {bench.stdout}")
+        relay.terminate()
+        code = relay.wait(timeout=_STOP_SECONDS)
+        outcome.confirm(code == 0, f"the relay's drain ended with {code}: {log.read_text(encoding='utf-8')}")
+    finally:
+        if relay.poll() is None:
+            relay.kill()
+            relay.wait()
 
 
 def check_upgrade(confined, outcome):
@@ -155,6 +188,7 @@ def main():
     confined = Confined(apus, folder, confinement)
     check_confinement(confined, outcome)
     check_server(confined, outcome)
+    check_relay(confined, outcome)
     check_upgrade(confined, outcome)
     outcome.end()
 

@@ -1,38 +1,9 @@
-// Randomness that can be had again: every randomised test prints its seed, and APUS_TEST_SEED sets it.
+// Random texts and messages, for what must hold of all of them.
 
 import ApusWire
-import Foundation
+import TestSupport
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    let seed: UInt64
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        self.seed = seed
-        state = seed
-    }
-
-    /// A fresh seed, printed, or the one of the environment.
-    static func announced(_ test: String = #function) -> SeededGenerator {
-        let fixed = ProcessInfo.processInfo.environment["APUS_TEST_SEED"].flatMap(UInt64.init)
-        let seed = fixed ?? UInt64.random(in: 0...UInt64.max)
-        print("\(test): APUS_TEST_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15  // wraps by design, as all arithmetic of this generator
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
-    }
-
+extension SeededGenerator {
     /// Scalars of every encoded length, ASCII as often as all others together.
     mutating func text(scalarCount: Int) -> String {
         var text = String.UnicodeScalarView()
