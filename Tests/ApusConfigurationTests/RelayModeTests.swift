@@ -166,6 +166,8 @@ import Testing
         ("cluster-auth-secret", "s", "form no cluster"), ("metrics-port", "99999", "a port, 0 to 65535"),
         ("log-level", "loud", "one of \"trace\""), ("log-file", "syslog", "there is no syslog"),
         ("trusted-proxies", "proxy.example", "addresses, or networks"),
+        ("trusted-proxies", "::ffff:10.0.0.0/104", "addresses, or networks"),
+        ("trusted-proxies", "10.0.0.0/08", "addresses, or networks"),
     ])
     func whatIsNotThereIsRefusedWithTheFix(flag: String, text: String, reason: String) throws {
         let variable = "OZ_" + flag.replacing("-", with: "_").uppercased()

@@ -28,7 +28,7 @@ public enum RelayLimitKeys {
             + "they ask for. Without any: all, since the token decides. Native clients name none.")
 
     public static let trustedProxies = Key.texts(
-        "relay.trusted_proxies", .proxy, .newConnections, traits: .init(flag: "--trusted-proxies"),
+        "relay.trusted_proxies", .network, .newConnections, traits: .init(flag: "--trusted-proxies"),
         "Proxies whose X-Real-IP and X-Forwarded-For are believed, addresses or networks such as 10.0.0.0/8; the "
             + "limits of an address do not count for them. Without any: nobody.")
 

@@ -1,6 +1,8 @@
 // `apus serve --relay`: a configuration that begins with the relatives' defaults and heeds their environment and flags
 // (relay.md §3.5), so that a deployment can change its image and nothing else.
 
+import ApusWire
+
 /// What that mode is told besides what every server is told.
 public struct RelayMode: Sendable {
     /// What was given, by the names of the relatives' flags, as it was written.
@@ -125,12 +127,16 @@ extension Configuration {
 extension OptionRow {
     /// A relative's value of the same option.
     fileprivate func readRelative(_ text: String) throws(Unreadable) -> SettingValue {
-        guard case .texts(.proxy) = kind else { return try read(text) }
-        // They take a network with any bits behind its prefix.
+        guard case .texts(.network) = kind else { return try read(text) }
         let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
         var seen: Set<String> = []
-        let networks = parts.map { AddressText.network(around: $0) ?? $0 }.filter { seen.insert($0).inserted }
-        return try checked(.texts(networks))
+        return try checked(.texts(parts.map(OptionRow.network).filter { seen.insert($0).inserted }))
+    }
+
+    /// They take a network with any bits behind its prefix. What is no network is left as it is, and refused as such.
+    private static func network(_ text: String) -> String {
+        guard text.contains("/"), let network = HostPrefix(parsingAround: text) else { return text }
+        return network.description
     }
 }
 
