@@ -55,6 +55,20 @@ import Testing
             ])
     }
 
+    /// As Go listens: for both families on either wildcard.
+    @Test(arguments: [":5", "0.0.0.0:5", "[::]:5", "[0:0::0]:5", "[::ffff:0.0.0.0]:5"])
+    func aWildcardIsEveryInterfaceOfBothFamilies(address: String) throws {
+        let flags = ["listen-address": address, "health-listen-address": address.replacing(":5", with: ":6")]
+        for (hasIPv6, places) in [
+            (true, ["relay 0.0.0.0:5", "relay-ipv6 [::]:5", "health 0.0.0.0:6", "health-ipv6 [::]:6"]),
+            (false, ["relay 0.0.0.0:5", "health 0.0.0.0:6"]),
+        ] {
+            let (configuration, problems) = try read("", [:], flags, hasIPv6: hasIPv6)
+            #expect(problems.isEmpty, "\(problems.texts)")
+            #expect(Self.places(configuration).filter { !$0.hasPrefix("metrics") } == places)
+        }
+    }
+
     // MARK: Each flag, and each variable of the same name
 
     /// A flag, its value, and a fact about what comes of it.
@@ -64,12 +78,16 @@ import Testing
             ("listen-address", "127.0.0.1:5", { $0.listeners[0].address }, "127.0.0.1:5"),
             ("listen-address", "localhost:5", { $0.listeners[0].address }, "127.0.0.1:5"),
             ("listen-address", ":5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "0.0.0.0:5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "[::]:5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "[::1]:5", { $0.listeners[0].address }, "[::1]:5"),
             ("exposed-address", "rels://a:1", { $0.relayInstanceURL ?? "" }, "rels://a:1"),
             ("auth-secret", "sixteen-or-more-bytes", { "\($0.relaySecret == .text("sixteen-or-more-bytes"))" }, "true"),
             ("tls-cert-file", "/c", { $0[TLSKeys.certificate] ?? "" }, "/c"),
             ("tls-key-file", "/k", { $0[TLSKeys.key] ?? "" }, "/k"),
             ("metrics-port", "7", { $0.listeners[1].address }, "0.0.0.0:7"),
             ("health-listen-address", "127.0.0.1:7", { $0.listeners[2].address }, "127.0.0.1:7"),
+            ("health-listen-address", "[::]:7", { $0.listeners[2].address }, "0.0.0.0:7"),
             ("trusted-proxies", "10.1.2.3/8, 192.0.2.1", { "\($0[RelayLimitKeys.trustedProxies])" },
                 "[\"10.0.0.0/8\", \"192.0.2.1\"]"),
             ("trusted-proxies", "2001:db8::1/32", { "\($0[RelayLimitKeys.trustedProxies])" }, "[\"2001:db8::/32\"]"),
@@ -195,7 +213,8 @@ import Testing
 
     @Test(arguments: [
         ("listen-address", "relay.example.com:443", "listener relay: address: relay.example.com is no numeric address"),
-        ("listen-address", "443", "has no port"), ("health-listen-address", ":99999", "is no port"),
+        ("listen-address", "443", "has no port"), ("listen-address", ":::443", "is ambiguous"),
+        ("listen-address", "[::]", "has no port"), ("health-listen-address", ":99999", "is no port"),
     ])
     func anAddressThatCannotBeBoundIsToldWithItsFlag(flag: String, text: String, reason: String) throws {
         let texts = try read("", [:], [flag: text]).problems.errors.texts

@@ -18,7 +18,8 @@ enum RelativeDocumentation {
 
     private static func meaning(of option: RelativeOption) -> String {
         switch option.meaning {
-        case .place(.relay): "the relay's listener, named relay; a host of none is every interface"
+        case .place(.relay):
+            "the relay's listener, named relay; without a host, with 0.0.0.0 or [::] it is every interface"
         case .place(let place), .port(let place):
             "a listener named \(place.rawValue), protocol admin, that answers \(place.rawValue) alone"
         case .key(let row): "`\(row.path)`"
