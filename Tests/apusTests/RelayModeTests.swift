@@ -140,6 +140,20 @@ import Testing
         #expect(finished.complaint.contains(problem), "\(finished.complaint)")
     }
 
+    /// As templates write what nobody filled in.
+    @Test func anEmptyFlagIsNotGiven() async throws {
+        let empty = [
+            "--trusted-proxies=", "--log-file=", "--letsencrypt-domains=", "--letsencrypt-data-dir", "",
+            "--health-listen-address=", "--tls-cert-file=", "-k", "", "--log-level=", "--cluster-headless=",
+        ]
+        let shown = try await Command.run(["config", "show", "--origin", "--relay"] + Self.needed + empty)
+        #expect((shown.status, shown.complaint) == (0, ""))
+        #expect(shown.lines.contains("listener.health.address = \"0.0.0.0:9000\"  # --relay"), "\(shown.text)")
+        let needed = try await Command.run("serve", "--relay", "--exposed-address=x:1", "--auth-secret=")
+        #expect(needed.status == 3)
+        #expect(needed.complaint.contains("relay.auth_secret: missing"), "\(needed.complaint)")
+    }
+
     @Test func theRelativesFlagsNeedTheMode() async throws {
         let finished = try await Command.run("serve", "--metrics-port", "1")
         #expect(finished.status == 2)

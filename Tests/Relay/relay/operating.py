@@ -19,6 +19,9 @@ def play(report, rig):
     report.play("operating: flags with =", lambda: serves(
         rig, ["--listen-address=127.0.0.1:0", f"--exposed-address={URL}", f"--auth-secret={SECRET}", HEALTH, METRICS,
               "--enable-stun=false", "--log-level=info", "--trusted-proxies=127.0.0.1"]))
+    report.play("operating: flags with nothing behind the =", lambda: serves(
+        rig, ["-l", "127.0.0.1:0", "-e", URL, "-s", SECRET, HEALTH, METRICS, "--trusted-proxies=", "--log-file=",
+              "--letsencrypt-domains=", "--tls-cert-file="]))
     for prefix in ("NB", "OZ"):
         report.play(f"operating: variables of {prefix}_", lambda prefix=prefix: by_environment(rig, prefix))
     for flag, word in (("--letsencrypt-domains=relay.test", "letsencrypt"), ("--enable-stun=true", "stun"),
