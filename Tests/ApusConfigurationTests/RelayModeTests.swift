@@ -146,6 +146,25 @@ import Testing
         #expect(try read(file).configuration[ServerKeys.maxConnections] == 5)
     }
 
+    @Test func ourVariablesBeatTheRelatives() throws {
+        let secret = "0123456789abcdef"
+        func source(_ environment: [String: String]) throws -> (SecretSource?, [String]) {
+            let overrides = Self.overrides(["exposed-address": "rels://relay.example.com"])
+            let found = try ApusConfigurationTests.read("", environment: environment, overrides: overrides)
+            return (found.configuration.relaySecret, found.problems.texts)
+        }
+        for prefix in ["NB_", "OZ_"] {
+            let file = try source([prefix + "AUTH_SECRET": "short", "APUS_RELAY_AUTH_SECRET_FILE": "/s"])
+            #expect(file.0 == .file(path: "/s"))
+            // Nor is what is not used looked at.
+            #expect(file.1 == [])
+            let text = try source([prefix + "AUTH_SECRET": "another", "APUS_RELAY_AUTH_SECRET": secret])
+            #expect(text.0 == .text(secret) && text.1 == [], "\(text)")
+        }
+        let doubled = try source(["APUS_RELAY_AUTH_SECRET": secret, "APUS_RELAY_AUTH_SECRET_FILE": "/s"])
+        #expect(doubled.1.count == 1 && doubled.1[0].contains("beside auth_secret_file"), "\(doubled)")
+    }
+
     @Test func theFilesListenersKeepTheirPlacesUnlessSomebodySaysOtherwise() throws {
         let file = """
             [[listener]]

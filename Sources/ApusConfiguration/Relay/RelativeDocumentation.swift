@@ -9,7 +9,7 @@ enum RelativeDocumentation {
 
     private static func cells(of option: RelativeOption) -> [String] {
         let short = option.short.map { "`-\($0)`, " } ?? ""
-        let variables = ["NB_", "OZ_"].map { "`\($0)\(option.variable)`" }.joined(separator: ", ")
+        let variables = option.variables.map { "`\($0)`" }.joined(separator: ", ")
         return [
             option.isVariableAlone ? "none" : "\(short)`\(option.flag)`", variables,
             option.standard.isEmpty ? "none" : "`\(option.standard)`", meaning(of: option),

@@ -43,14 +43,11 @@ extension Configuration {
 
     // MARK: Environment
 
-    private static let relativePrefixes = ["NB_", "OZ_"]
-
     /// Take the relatives' variables over; an empty one counts as unset.
     mutating func readRelatives(_ environment: [String: String]) -> [Problem] {
         RelativeOption.all.flatMap { option -> [Problem] in
-            let found = Configuration.relativePrefixes.compactMap { prefix in
-                let name = prefix + option.variable
-                return environment[name].flatMap { $0.isEmpty ? nil : (name: name, text: $0) }
+            let found = option.variables.compactMap { name in
+                environment[name].flatMap { $0.isEmpty ? nil : (name: name, text: $0) }
             }
             guard let first = found.first else { return [] }
             if let other = found.dropFirst().first(where: { $0.text != first.text }) {
