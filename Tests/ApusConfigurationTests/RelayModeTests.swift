@@ -240,6 +240,29 @@ import Testing
         #expect(texts.contains { $0.hasPrefix("--\(flag): ") && $0.contains(reason) }, "\(texts)")
     }
 
+    /// Whoever comes from a relative knows its flags alone, and one slip is one complaint.
+    @Test(arguments: [
+        (["tls-cert-file": "/c"], [:],
+            "--tls-cert-file: tls.certificate: without its private key: name that with --tls-key-file"),
+        (["tls-key-file": "/k"], [:],
+            "--tls-key-file: tls.key: without its certificate: name that with --tls-cert-file"),
+        ([:], ["OZ_TLS_CERT_FILE": "/c"],
+            "OZ_TLS_CERT_FILE: tls.certificate: without its private key: name that with --tls-key-file"),
+    ] as [([String: String], [String: String], String)])
+    func halfOfACertificateIsToldOnce(flags: [String: String], environment: [String: String], problem: String) throws {
+        let problems = try read("", environment, flags, hasIPv6: true).problems
+        #expect(problems.texts == [problem])
+    }
+
+    @Test func tlsWithoutACertificateNamesTheFlagsOfTheMode() throws {
+        var overrides = Self.overrides(Self.needed)
+        overrides.security = "tls"
+        let texts = try ApusConfigurationTests.read("", overrides: overrides).problems.errors.texts
+        #expect(texts.count == 1)
+        let reason = "--security: listener relay: security: tls needs --tls-cert-file and --tls-key-file"
+        #expect(texts.first?.hasPrefix(reason) == true, "\(texts)")
+    }
+
     @Test func everyRelativeIsDocumented() {
         for option in RelativeOption.all {
             let variable = option.name.replacing("-", with: "_").uppercased()

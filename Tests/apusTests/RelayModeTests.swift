@@ -131,7 +131,8 @@ import Testing
         (["-d", "/x"], "--letsencrypt-data-dir: certificates"), (["--enable-stun"], "--enable-stun: there is no STUN"),
         (["--cluster-headless=relay"], "--cluster-headless: relays of this version form no cluster"),
         (["--listen-address", "relay.example.com:1"], "--listen-address: listener relay: address: "),
-        (["-c", "/nonexistent"], "tls needs"), (["--metrics-port", "many"], "--metrics-port: a port"),
+        (["-c", "/nonexistent"], "--tls-cert-file: tls.certificate: without its private key"),
+        (["--metrics-port", "many"], "--metrics-port: a port"),
         (["--exposed-address", "http://x"], "--exposed-address: relay.exposed_address: the scheme is rel or rels"),
     ])
     func whatCannotBeDoneIsRefused(arguments: [String], problem: String) async throws {
