@@ -39,9 +39,11 @@ import Testing
         #expect(configuration[DefenceKeys.maxConnectionsPerAddress] == nil)
         #expect(configuration[DefenceKeys.maxConnectionRatePerAddress] == nil)
         #expect(configuration[ServerKeys.maxConnections] == 65_536)
+        #expect(configuration[ServerKeys.drainWindow] == .seconds(5))
         #expect(configuration[RelayKeys.livenessTimeout] == .seconds(45))
         // And nobody else's.
         #expect(Configuration()[ServerKeys.maxConnections] == 10_000)
+        #expect(Configuration()[ServerKeys.drainWindow] == nil)
         #expect(Configuration().listeners.map(\.speaks) == [.packet])
     }
 

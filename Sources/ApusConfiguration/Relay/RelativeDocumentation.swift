@@ -42,6 +42,8 @@ enum RelativeDocumentation {
 
         In this mode `server.max_connections` is 65536, and `server.max_connections_per_address` and
         `server.max_connection_rate_per_address` are `"off"` unless somebody says otherwise: the relatives have no such
-        limits, and where all clients come through one proxy they would shut them out. No packet listener is added.
+        limits, and where all clients come through one proxy they would shut them out. `server.drain_window` is 5s, so
+        that clients are told to leave one after the other, and all of them within the 10 seconds that Docker waits for
+        a container to stop. No packet listener is added. A flag with nothing behind its `=` is not given.
         """
 }

@@ -27,7 +27,8 @@ extension Configuration {
     /// What this mode has where nobody says otherwise.
     ///
     /// The relatives limit neither connections nor addresses, and their clients often come through one proxy: limits
-    /// of an address would shut them out.
+    /// of an address would shut them out. They also tell all clients to leave at once, who all come back at once: the
+    /// window spreads that, and ends well before the 10 s that Docker gives a container to stop.
     mutating func takeRelayDefaults() {
         let origin = Origin.flag(name: "--relay")
         let places = [(RelayPlace.relay, ":443"), (.metrics, ":9090"), (.health, ":9000")]
@@ -37,6 +38,7 @@ extension Configuration {
         let values: [(OptionRow, SettingValue)] = [
             (ServerKeys.maxConnections.option, .integer(65_536)), (DefenceKeys.maxConnectionsPerAddress.option, .off),
             (DefenceKeys.maxConnectionRatePerAddress.option, .off),
+            (ServerKeys.drainWindow.option, .duration(.seconds(5))),
         ]
         for (option, value) in values { settings[option.path] = Setting(value: value, origin: origin) }
     }
