@@ -7,7 +7,7 @@ public enum RelayLimitKeys {
             + "most waiting there is dropped.")
 
     public static let backlogBudget = Key.byteCount(
-        "relay.backlog_budget", 64 << 20, in: (1 << 20)...(1 << 40), .restart,
+        "relay.backlog_budget", 64 << 20, in: (1 << 20)...(1 << 36), .restart,
         "The same for all peers of one event loop.")
 
     public static let maxMessageAge = Key.duration(
