@@ -32,58 +32,12 @@ public enum AddressText {
         text.hasPrefix("unix:") || text.hasPrefix("127.") || text.hasPrefix("[::1]:")
     }
 
-    /// An address with so many leading bits that count, the others not set.
-    static func isNetwork(_ text: String) -> Bool {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int(parts[1]),
-            let bytes = octets(of: parts[0]), length <= bytes.count * 8
-        else { return false }
-        return bytes.enumerated().allSatisfy { $1 & bitsBehind(length, in: $0) == 0 }
-    }
-
-    /// Numbers without a port.
-    static func isHostAddress(_ text: String) -> Bool { octets(of: text) != nil }
-
     /// As browsers write one (RFC 6454 §6.2): scheme, host, and a port unless it is the scheme's.
     static func isOrigin(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
         let host = text.dropFirst(scheme.count)
         let isPlain = host.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"/?#@".utf8.contains($0) }
         return isPlain && !host.isEmpty && text.utf8.count <= 253 + scheme.count
-    }
-
-    /// The network that an address and a number of leading bits mean, whatever bits follow; nil for what is none.
-    static func network(around text: String) -> String? {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, parts[1].allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int(parts[1]),
-            let bytes = octets(of: parts[0]), length <= bytes.count * 8
-        else { return nil }
-        let kept = bytes.enumerated().map { $1 & ~bitsBehind(length, in: $0) }
-        return "\(self.text(ofOctets: kept))/\(length)"
-    }
-
-    /// Of the byte at `index` of an address, the bits that a prefix of `length` leaves out.
-    private static func bitsBehind(_ length: Int, in index: Int) -> UInt8 {
-        let count = min(max(length - index * 8, 0), 8)
-        return UInt8(truncatingIfNeeded: 0xFF >> count)
-    }
-
-    private static func text(ofOctets octets: [UInt8]) -> String {
-        var octets = octets
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        let family = octets.count == 4 ? AF_INET : AF_INET6
-        let isWritten = inet_ntop(family, &octets, &text, socklen_t(text.count)) != nil
-        precondition(isWritten, "an address of \(octets.count) bytes fits")
-        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    /// 4 or 16 of them, nil for what is no address.
-    private static func octets(of host: String) -> [UInt8]? {
-        guard !host.utf8.contains(0) else { return nil }
-        var (short, long) = (in_addr(), in6_addr())
-        // Both are plain bytes, copied before they go.
-        if inet_pton(AF_INET, host, &short) == 1 { return withUnsafeBytes(of: short) { Array($0) } }
-        return inet_pton(AF_INET6, host, &long) == 1 ? withUnsafeBytes(of: long) { Array($0) } : nil
     }
 
     private static func pathProblem(of path: Substring) -> String? {

@@ -1,5 +1,7 @@
 // An option's bounds in words, and whether a value lies within them. It knows no particular option.
 
+import ApusWire
+
 extension OptionKind {
     /// What is wanted: `an integer, 1 to 256`.
     public var shape: String {
@@ -79,12 +81,11 @@ extension ElementKind {
         switch self {
         case .choice(let choices): choices.joined(separator: ", ")
         case .pin: "64 hexadecimal digits each"
-        case .network: "networks such as 10.0.0.0/8 or 2001:db8::/32"
+        case .network: "addresses, or networks such as 10.0.0.0/8 or 2001:db8::/32"
         case .hostName: "names of hosts"
         case .attribute: "NAME=VALUE each"
         case .protocolName: "1 to 255 bytes each"
         case .origin: "origins such as https://app.example.com, or same_host alone"
-        case .proxy: "addresses, or networks such as 10.0.0.0/8 or 2001:db8::/32"
         }
     }
 
@@ -92,20 +93,24 @@ extension ElementKind {
         if let text = texts.first(where: { !allows($0) }) { return "\(shape), found \"\(text)\"" }
         if Set(texts).count != texts.count { return "each once" }
         if case .origin = self, texts.count > 1, texts.contains(ElementKind.sameHost) { return shape }
-        return texts.count > 1024 ? "at most 1024 of them, found \(texts.count)" : nil
+        return texts.count > countMax ? "at most \(countMax) of them, found \(texts.count)" : nil
+    }
+
+    /// Networks are compared one by one whenever a connection is accepted.
+    private var countMax: Int {
+        if case .network = self { 256 } else { 1024 }
     }
 
     private func allows(_ text: String) -> Bool {
         switch self {
         case .choice(let choices): choices.contains(text)
         case .pin: text.utf8.count == 64 && text.allSatisfy(\.isHexDigit)
-        case .network: AddressText.isNetwork(text)
+        case .network: HostPrefix(parsing: text) != nil
         case .hostName:
             (1...253).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         case .attribute: text.firstIndex(of: "=").map { $0 > text.startIndex } ?? false
         case .protocolName: (1...255).contains(text.utf8.count)
         case .origin: text == ElementKind.sameHost || AddressText.isOrigin(text)
-        case .proxy: AddressText.isNetwork(text) || AddressText.isHostAddress(text)
         }
     }
 

@@ -74,7 +74,7 @@ public enum ElementKind: Sendable {
     case choice([String])
     /// 32 bytes in hexadecimal.
     case pin
-    /// `10.0.0.0/8`.
+    /// `10.0.0.0/8`, or one address.
     case network
     /// A name of a host.
     case hostName
@@ -84,8 +84,6 @@ public enum ElementKind: Sendable {
     case protocolName
     /// `https://HOST`, or `same_host`.
     case origin
-    /// `10.0.0.0/8`, or one address.
-    case proxy
 }
 
 public struct OptionRow: Sendable {

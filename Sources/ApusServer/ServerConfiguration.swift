@@ -140,7 +140,7 @@ public struct ServerConfiguration: Sendable {
     /// Every mistake in the configuration, in words; empty when there is none.
     public func problems() -> [String] {
         listenerProblems + countProblems + durationProblems + addressLimits.problems() + admin.problems()
-            + (relay?.problems() ?? []).map { "relay: \($0)" }
+            + (relay?.problems() ?? []).map { "relay.\($0)" }
     }
 
     private var listenerProblems: [String] {

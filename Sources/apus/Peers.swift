@@ -20,7 +20,7 @@ struct Peers: ParsableCommand {
     @Option(help: "What comes first: \(allOrders); of ids the smallest, of all else the most.")
     var sort = PeerList.Order.id
 
-    @Option(help: "How many are listed at most, 1 to \(limitMax); it is no order that decides which.")
+    @Option(help: "How many are listed at most, 1 to \(limitMax): the first in that order.")
     var limit = limitMax
 
     @OptionGroup var options: ControlOptions
@@ -35,8 +35,9 @@ struct Peers: ParsableCommand {
     }
 
     func run() throws {
+        // All of them: which come first is found out here.
         let response = try ControlConnection.open(to: options.control, timeout: options.timeout.duration)
-            .request("GET", "/status?peers=\(limit)")
+            .request("GET", "/status?peers=\(Peers.limitMax)")
         guard response.isSuccess else {
             throw Failure(.runtimeFailure, "apus: no list of peers from \(options.control): \(response.text)")
         }
@@ -45,7 +46,7 @@ struct Peers: ParsableCommand {
 
     private func list(_ response: ControlResponse) throws -> PeerList {
         do throws(StatusUnreadable) {
-            return try PeerList(json: response.body, by: sort)
+            return try PeerList(json: response.body, by: sort, countMax: limit)
         } catch {
             throw Failure(.runtimeFailure, "apus: \(options.control): \(error)")
         }

@@ -38,18 +38,19 @@ enum RelativeArguments {
         return truth(parts[1]).map { $0 ? [parts[0]] : [] }
     }
 
-    /// `--name=VALUE`, with the value from behind it where it is not in the argument.
+    /// `--name=VALUE`, with the value from behind it where it is not in the argument; nothing for an empty one.
     private static func option(_ argument: String, _ rest: inout ArraySlice<String>) -> [String]? {
         let name = argument.hasPrefix("--") ? argument.prefix { $0 != "=" } : argument.prefix(2)
         guard let option = options[String(name)] else { return nil }
         let behind = argument.dropFirst(name.count)
-        if !behind.isEmpty {
-            let value = behind.hasPrefix("=") ? behind.dropFirst() : behind
-            return ["\(option.flag)=\(spelled(String(value), option))"]
-        }
-        if option.isFlag { return ["\(option.flag)=true"] }
-        guard let value = rest.popFirst() else { return [argument] }
-        return ["\(option.flag)=\(spelled(value, option))"]
+        if behind.isEmpty, option.isFlag { return ["\(option.flag)=true"] }
+        guard let value = behind.isEmpty ? rest.popFirst() : value(behind) else { return [argument] }
+        // Charts write their flags whether or not there is something to say: like an empty variable, it is not given.
+        return value.isEmpty ? [] : ["\(option.flag)=\(spelled(value, option))"]
+    }
+
+    private static func value(_ behind: Substring) -> String {
+        String(behind.hasPrefix("=") ? behind.dropFirst() : behind)
     }
 
     /// Our parser has a list of levels.

@@ -47,11 +47,10 @@ struct RelayAccessOptions: ParsableArguments {
     }
 
     private func secret() throws -> String? {
-        guard let authSecretFile else { return authSecret }
+        guard let authSecretFile else { return try authSecret.map { try RelaySecret($0, from: "--auth-secret").text } }
         guard authSecret == nil else {
             throw Failure(.invalidConfiguration, "apus: --auth-secret and --auth-secret-file: give one of them")
         }
-        let bytes = try SecretFile.named("--auth-secret-file", SecretFile.read, authSecretFile)
-        return String(decoding: bytes, as: UTF8.self)
+        return try RelaySecret(file: authSecretFile, from: "--auth-secret-file").text
     }
 }

@@ -78,18 +78,7 @@ private struct RelaySecretReading {
     private func text(of source: SecretSource) throws(SecretFileError) -> String {
         switch source {
         case .text(let text): text
-        case .file(let path): try SecretFile.relaySecret(path)
+        case .file(let path): try RelaySecret(file: path).text
         }
-    }
-}
-
-extension SecretFile {
-    /// Text that is not empty, as management servers have it.
-    static func relaySecret(_ path: String) throws(SecretFileError) -> String {
-        let bytes = try read(path)
-        guard let text = String(validating: bytes, as: UTF8.self), !text.isEmpty, text.utf8.count <= 4096 else {
-            throw SecretFileError(path, "a secret is 1 to 4096 bytes of UTF-8 text")
-        }
-        return text
     }
 }

@@ -42,18 +42,9 @@ struct TokenSecretOptions: ParsableArguments {
 
     /// Those of the command line first, each in the order in which it was given.
     func keys() throws -> RelayTokenKeys {
-        let read = try secretFile.map { try SecretFile.named("--secret-file", SecretFile.text, $0) }
-        return RelayTokenKeys(secrets: secret + read)
-    }
-}
-
-extension SecretFile {
-    /// UTF-8, and not empty.
-    static func text(_ path: String) throws(SecretFileError) -> String {
-        let bytes = try read(path)
-        guard !bytes.isEmpty else { throw SecretFileError(path, "is empty: anybody could sign with that") }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw SecretFileError(path, "is not UTF-8") }
-        return text
+        let given = try secret.map { try RelaySecret($0, from: "--secret") }
+        let read = try secretFile.map { try RelaySecret(file: $0, from: "--secret-file") }
+        return RelayTokenKeys(secrets: (given + read).map(\.text))
     }
 }
 

@@ -39,9 +39,11 @@ import Testing
         #expect(configuration[DefenceKeys.maxConnectionsPerAddress] == nil)
         #expect(configuration[DefenceKeys.maxConnectionRatePerAddress] == nil)
         #expect(configuration[ServerKeys.maxConnections] == 65_536)
+        #expect(configuration[ServerKeys.drainWindow] == .seconds(5))
         #expect(configuration[RelayKeys.livenessTimeout] == .seconds(45))
         // And nobody else's.
         #expect(Configuration()[ServerKeys.maxConnections] == 10_000)
+        #expect(Configuration()[ServerKeys.drainWindow] == nil)
         #expect(Configuration().listeners.map(\.speaks) == [.packet])
     }
 
@@ -55,6 +57,20 @@ import Testing
             ])
     }
 
+    /// As Go listens: for both families on either wildcard.
+    @Test(arguments: [":5", "0.0.0.0:5", "[::]:5", "[0:0::0]:5", "[::ffff:0.0.0.0]:5"])
+    func aWildcardIsEveryInterfaceOfBothFamilies(address: String) throws {
+        let flags = ["listen-address": address, "health-listen-address": address.replacing(":5", with: ":6")]
+        for (hasIPv6, places) in [
+            (true, ["relay 0.0.0.0:5", "relay-ipv6 [::]:5", "health 0.0.0.0:6", "health-ipv6 [::]:6"]),
+            (false, ["relay 0.0.0.0:5", "health 0.0.0.0:6"]),
+        ] {
+            let (configuration, problems) = try read("", [:], flags, hasIPv6: hasIPv6)
+            #expect(problems.isEmpty, "\(problems.texts)")
+            #expect(Self.places(configuration).filter { !$0.hasPrefix("metrics") } == places)
+        }
+    }
+
     // MARK: Each flag, and each variable of the same name
 
     /// A flag, its value, and a fact about what comes of it.
@@ -64,12 +80,16 @@ import Testing
             ("listen-address", "127.0.0.1:5", { $0.listeners[0].address }, "127.0.0.1:5"),
             ("listen-address", "localhost:5", { $0.listeners[0].address }, "127.0.0.1:5"),
             ("listen-address", ":5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "0.0.0.0:5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "[::]:5", { $0.listeners[0].address }, "0.0.0.0:5"),
+            ("listen-address", "[::1]:5", { $0.listeners[0].address }, "[::1]:5"),
             ("exposed-address", "rels://a:1", { $0.relayInstanceURL ?? "" }, "rels://a:1"),
             ("auth-secret", "sixteen-or-more-bytes", { "\($0.relaySecret == .text("sixteen-or-more-bytes"))" }, "true"),
             ("tls-cert-file", "/c", { $0[TLSKeys.certificate] ?? "" }, "/c"),
             ("tls-key-file", "/k", { $0[TLSKeys.key] ?? "" }, "/k"),
             ("metrics-port", "7", { $0.listeners[1].address }, "0.0.0.0:7"),
             ("health-listen-address", "127.0.0.1:7", { $0.listeners[2].address }, "127.0.0.1:7"),
+            ("health-listen-address", "[::]:7", { $0.listeners[2].address }, "0.0.0.0:7"),
             ("trusted-proxies", "10.1.2.3/8, 192.0.2.1", { "\($0[RelayLimitKeys.trustedProxies])" },
                 "[\"10.0.0.0/8\", \"192.0.2.1\"]"),
             ("trusted-proxies", "2001:db8::1/32", { "\($0[RelayLimitKeys.trustedProxies])" }, "[\"2001:db8::/32\"]"),
@@ -128,6 +148,25 @@ import Testing
         #expect(try read(file).configuration[ServerKeys.maxConnections] == 5)
     }
 
+    @Test func ourVariablesBeatTheRelatives() throws {
+        let secret = "0123456789abcdef"
+        func source(_ environment: [String: String]) throws -> (SecretSource?, [String]) {
+            let overrides = Self.overrides(["exposed-address": "rels://relay.example.com"])
+            let found = try ApusConfigurationTests.read("", environment: environment, overrides: overrides)
+            return (found.configuration.relaySecret, found.problems.texts)
+        }
+        for prefix in ["NB_", "OZ_"] {
+            let file = try source([prefix + "AUTH_SECRET": "short", "APUS_RELAY_AUTH_SECRET_FILE": "/s"])
+            #expect(file.0 == .file(path: "/s"))
+            // Nor is what is not used looked at.
+            #expect(file.1 == [])
+            let text = try source([prefix + "AUTH_SECRET": "another", "APUS_RELAY_AUTH_SECRET": secret])
+            #expect(text.0 == .text(secret) && text.1 == [], "\(text)")
+        }
+        let doubled = try source(["APUS_RELAY_AUTH_SECRET": secret, "APUS_RELAY_AUTH_SECRET_FILE": "/s"])
+        #expect(doubled.1.count == 1 && doubled.1[0].contains("beside auth_secret_file"), "\(doubled)")
+    }
+
     @Test func theFilesListenersKeepTheirPlacesUnlessSomebodySaysOtherwise() throws {
         let file = """
             [[listener]]
@@ -166,6 +205,8 @@ import Testing
         ("cluster-auth-secret", "s", "form no cluster"), ("metrics-port", "99999", "a port, 0 to 65535"),
         ("log-level", "loud", "one of \"trace\""), ("log-file", "syslog", "there is no syslog"),
         ("trusted-proxies", "proxy.example", "addresses, or networks"),
+        ("trusted-proxies", "::ffff:10.0.0.0/104", "addresses, or networks"),
+        ("trusted-proxies", "10.0.0.0/08", "addresses, or networks"),
     ])
     func whatIsNotThereIsRefusedWithTheFix(flag: String, text: String, reason: String) throws {
         let variable = "OZ_" + flag.replacing("-", with: "_").uppercased()
@@ -193,11 +234,35 @@ import Testing
 
     @Test(arguments: [
         ("listen-address", "relay.example.com:443", "listener relay: address: relay.example.com is no numeric address"),
-        ("listen-address", "443", "has no port"), ("health-listen-address", ":99999", "is no port"),
+        ("listen-address", "443", "has no port"), ("listen-address", ":::443", "is ambiguous"),
+        ("listen-address", "[::]", "has no port"), ("health-listen-address", ":99999", "is no port"),
     ])
     func anAddressThatCannotBeBoundIsToldWithItsFlag(flag: String, text: String, reason: String) throws {
         let texts = try read("", [:], [flag: text]).problems.errors.texts
         #expect(texts.contains { $0.hasPrefix("--\(flag): ") && $0.contains(reason) }, "\(texts)")
+    }
+
+    /// Whoever comes from a relative knows its flags alone, and one slip is one complaint.
+    @Test(arguments: [
+        (["tls-cert-file": "/c"], [:],
+            "--tls-cert-file: tls.certificate: without its private key: name that with --tls-key-file"),
+        (["tls-key-file": "/k"], [:],
+            "--tls-key-file: tls.key: without its certificate: name that with --tls-cert-file"),
+        ([:], ["OZ_TLS_CERT_FILE": "/c"],
+            "OZ_TLS_CERT_FILE: tls.certificate: without its private key: name that with --tls-key-file"),
+    ] as [([String: String], [String: String], String)])
+    func halfOfACertificateIsToldOnce(flags: [String: String], environment: [String: String], problem: String) throws {
+        let problems = try read("", environment, flags, hasIPv6: true).problems
+        #expect(problems.texts == [problem])
+    }
+
+    @Test func tlsWithoutACertificateNamesTheFlagsOfTheMode() throws {
+        var overrides = Self.overrides(Self.needed)
+        overrides.security = "tls"
+        let texts = try ApusConfigurationTests.read("", overrides: overrides).problems.errors.texts
+        #expect(texts.count == 1)
+        let reason = "--security: listener relay: security: tls needs --tls-cert-file and --tls-key-file"
+        #expect(texts.first?.hasPrefix(reason) == true, "\(texts)")
     }
 
     @Test func everyRelativeIsDocumented() {

@@ -15,8 +15,10 @@ import Testing
          "received_bytes":99999,"sent_bytes":0}]}
         """
 
-    private func list(_ order: PeerList.Order, _ json: String = status) throws -> PeerList {
-        try PeerList(json: Array(json.utf8), by: order)
+    private func list(
+        _ order: PeerList.Order, _ json: String = status, countMax: Int = 10
+    ) throws -> PeerList {
+        try PeerList(json: Array(json.utf8), by: order, countMax: countMax)
     }
 
     @Test(arguments: [
@@ -26,6 +28,10 @@ import Testing
     func theOrderIsWhatWasAsked(order: PeerList.Order, ids: [String]) throws {
         let found = try list(order).peers.map { peer in String(peer.id.filter { "abc".contains($0) }.suffix(1)) }
         #expect(found == ids)
+        // What is cut off is what comes last, not what the server names last.
+        let first = try list(order, countMax: 1)
+        #expect(first.peers.map(\.address) == (try list(order).peers.prefix(1).map(\.address)))
+        #expect(first.lines(width: 120).last == "and 3 more: raise --limit")
     }
 
     @Test func linesAreATable() throws {
@@ -45,6 +51,6 @@ import Testing
 
     @Test(arguments: ["", "x", "[]", "{}", #"{"peers":5}"#])
     func whatIsNoListIsTold(json: String) {
-        #expect(throws: StatusUnreadable.self) { try PeerList(json: Array(json.utf8), by: .id) }
+        #expect(throws: StatusUnreadable.self) { try PeerList(json: Array(json.utf8), by: .id, countMax: 10) }
     }
 }

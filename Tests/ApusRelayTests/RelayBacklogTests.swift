@@ -60,9 +60,11 @@ struct RelayBacklogTests {
             #expect(append(&backlog, pattern(size), to: 3, from: 1) == BacklogDrops())
         }
         #expect(backlog.messageCount(for: 3) == sizes.count)
+        #expect(backlog.byteCount(for: 3) == sizes.reduce(0, +) && backlog.byteCount(for: 4) == 0)
         for size in sizes { #expect(pop(&backlog, 3) == pattern(size), "\(size) bytes") }
         #expect(pop(&backlog, 3) == nil)
         #expect((backlog.byteCountInUse, backlog.destinationCount) == (0, 0))
+        #expect(backlog.byteCount(for: 3) == 0)
     }
 
     @Test func aDestinationWithoutBacklogHasNothing() {

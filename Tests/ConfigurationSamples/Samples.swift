@@ -25,7 +25,6 @@ extension OptionRow {
         case .texts(.hostName): list("edge.example")
         case .texts(.protocolName): list("npro")
         case .texts(.origin): list("https://app.example.com")
-        case .texts(.proxy): list("192.0.2.1")
         }
     }
 
@@ -61,7 +60,7 @@ extension OptionRow {
         case .texts(.pin): "[\"abc\"]"
         case .texts(.attribute): "[\"no equals sign\"]"
         case .texts(.protocolName), .texts(.hostName): "[\"\"]"
-        case .texts(.network), .texts(.proxy): "[\"10.0.0.1/8\"]"
+        case .texts(.network): "[\"10.0.0.1/8\"]"
         case .texts(.origin): "[\"app.example.com\"]"
         case .flag: nil
         }

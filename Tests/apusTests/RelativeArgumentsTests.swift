@@ -20,6 +20,8 @@ import Testing
         (["--insecure-allow-any-token=F", "--admin=1"], ["--admin"]),
         (["--insecure-allow-any-token=perhaps"], ["--insecure-allow-any-token=perhaps"]),
         (["--shards", "2", "--config", "f"], ["--shards", "2", "--config", "f"]),
+        (["--trusted-proxies=", "--log-file=", "-l", ":1"], ["--listen-address=:1"]),
+        (["--letsencrypt-domains", "", "-H", "", "-a=", "--enable-stun="], []), (["--log-level", ""], []),
         (["--listen-address"], ["--listen-address"]), (["--", "-l", ":1"], ["--", "-l", ":1"]),
     ]
 

@@ -131,13 +131,28 @@ import Testing
         (["-d", "/x"], "--letsencrypt-data-dir: certificates"), (["--enable-stun"], "--enable-stun: there is no STUN"),
         (["--cluster-headless=relay"], "--cluster-headless: relays of this version form no cluster"),
         (["--listen-address", "relay.example.com:1"], "--listen-address: listener relay: address: "),
-        (["-c", "/nonexistent"], "tls needs"), (["--metrics-port", "many"], "--metrics-port: a port"),
+        (["-c", "/nonexistent"], "--tls-cert-file: tls.certificate: without its private key"),
+        (["--metrics-port", "many"], "--metrics-port: a port"),
         (["--exposed-address", "http://x"], "--exposed-address: relay.exposed_address: the scheme is rel or rels"),
     ])
     func whatCannotBeDoneIsRefused(arguments: [String], problem: String) async throws {
         let finished = try await Command.run(["serve", "--relay"] + Self.needed + arguments)
         #expect((finished.status, finished.text) == (3, ""))
         #expect(finished.complaint.contains(problem), "\(finished.complaint)")
+    }
+
+    /// As templates write what nobody filled in.
+    @Test func anEmptyFlagIsNotGiven() async throws {
+        let empty = [
+            "--trusted-proxies=", "--log-file=", "--letsencrypt-domains=", "--letsencrypt-data-dir", "",
+            "--health-listen-address=", "--tls-cert-file=", "-k", "", "--log-level=", "--cluster-headless=",
+        ]
+        let shown = try await Command.run(["config", "show", "--origin", "--relay"] + Self.needed + empty)
+        #expect((shown.status, shown.complaint) == (0, ""))
+        #expect(shown.lines.contains("listener.health.address = \"0.0.0.0:9000\"  # --relay"), "\(shown.text)")
+        let needed = try await Command.run("serve", "--relay", "--exposed-address=x:1", "--auth-secret=")
+        #expect(needed.status == 3)
+        #expect(needed.complaint.contains("relay.auth_secret: missing"), "\(needed.complaint)")
     }
 
     @Test func theRelativesFlagsNeedTheMode() async throws {

@@ -115,10 +115,46 @@ import Testing
     @Test func aSecretThatIsNoneIsAnInvalidConfiguration() async throws {
         let folder = try TemporaryFolder()
         let (open, empty) = (try secretFile("open", folder, mode: 0o644), try secretFile("", folder))
-        for (path, words) in [(open, "chmod 600"), (empty, "is empty"), (folder.file("none"), "cannot be read")] {
+        for (path, words) in [
+            (open, "chmod 600"), (empty, "1 to 4096 bytes of UTF-8 text"), (folder.file("none"), "cannot be read"),
+        ] {
             let mint = try await Command.run("token", "mint", "--secret-file", path)
             #expect((mint.status, mint.text) == (3, ""))
             #expect(mint.complaint.contains(words), "\(mint.complaint)")
         }
+    }
+
+    /// Whoever signs, examines, serves or measures takes the same secrets.
+    @Test(arguments: [Array("\n".utf8), [0xC3, 0x28], Array(repeating: 0x61, count: 4097)])
+    func oneReaderOfSecretsRefusesForAll(bytes: [UInt8]) async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("secret")
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        #expect(chmod(path, 0o600) == 0)
+        for arguments in [
+            ["token", "mint", "--secret-file", path], ["token", "check", Self.golden, "--secret-file", path],
+            ["bench", "relay", "--auth-secret-file", path],
+            ["check", "--relay", "-e", "x:1", "--auth-secret-file", path],
+        ] {
+            let finished = try await Command.run(arguments)
+            #expect(finished.status == 3)
+            #expect(finished.complaint.contains("\(path): a secret is 1 to 4096 bytes of UTF-8 text"), "\(arguments)")
+        }
+    }
+
+    @Test func aSecretThatIsWrittenOutHasTheSameBounds() async throws {
+        let long = String(repeating: "a", count: 4097)
+        for (arguments, flag) in [
+            (["token", "mint", "--secret", long], "--secret"),
+            (["bench", "relay", "--auth-secret", long], "--auth-secret"),
+            (["check", "--relay", "-e", "x:1", "--auth-secret", long], "--auth-secret"),
+        ] {
+            let finished = try await Command.run(arguments)
+            #expect(finished.status == 3)
+            let isTold = finished.complaint.contains("\(flag): ") && finished.complaint.contains("1 to 4096 bytes")
+            #expect(isTold, "\(finished.complaint)")
+        }
+        let most = try await Command.run("token", "mint", "--secret", String(repeating: "a", count: 4096))
+        #expect(most.status == 0)
     }
 }

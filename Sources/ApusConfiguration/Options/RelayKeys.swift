@@ -1,13 +1,16 @@
 // The rows of [relay]: what all listeners that speak relay share.
 
 public enum RelayKeys {
+    /// What a secret may have, in the table or in a file.
+    public static let secretByteCounts = 1...4096
+
     public static let exposedAddress = Key.optionalText(
         "relay.exposed_address", .relayURL, .newConnections, traits: .init(flag: "--exposed-address"),
         "Where clients reach the relay, and its name among them: HOST:PORT, rel://HOST:PORT or, with TLS here or in "
             + "front, rels://HOST:PORT. Clients compare it byte by byte, so it is the same on every node.")
 
     public static let authSecret = Key.optionalText(
-        "relay.auth_secret", .text(1...4096), .newConnections,
+        "relay.auth_secret", .text(secretByteCounts), .newConnections,
         traits: .init(flag: "--auth-secret", isSecret: true),
         "What the management server signs tokens with, its Relay.Secret. A file is better: nothing else can read it.")
 
@@ -16,7 +19,7 @@ public enum RelayKeys {
         "A file with that secret, readable by its owner alone; a final newline does not count.")
 
     public static let previousAuthSecret = Key.optionalText(
-        "relay.previous_auth_secret", .text(1...4096), .newConnections, traits: .init(isSecret: true),
+        "relay.previous_auth_secret", .text(secretByteCounts), .newConnections, traits: .init(isSecret: true),
         "The secret from before: tokens that it signed are taken too, until they expire and it is left out.")
 
     public static let previousAuthSecretFile = Key.optionalText(

@@ -7,7 +7,7 @@ public enum RelayLimitKeys {
             + "most waiting there is dropped.")
 
     public static let backlogBudget = Key.byteCount(
-        "relay.backlog_budget", 64 << 20, in: (1 << 20)...(1 << 40), .restart,
+        "relay.backlog_budget", 64 << 20, in: (1 << 20)...(1 << 36), .restart,
         "The same for all peers of one event loop.")
 
     public static let maxMessageAge = Key.duration(
@@ -28,7 +28,7 @@ public enum RelayLimitKeys {
             + "they ask for. Without any: all, since the token decides. Native clients name none.")
 
     public static let trustedProxies = Key.texts(
-        "relay.trusted_proxies", .proxy, .newConnections, traits: .init(flag: "--trusted-proxies"),
+        "relay.trusted_proxies", .network, .newConnections, traits: .init(flag: "--trusted-proxies"),
         "Proxies whose X-Real-IP and X-Forwarded-For are believed, addresses or networks such as 10.0.0.0/8; the "
             + "limits of an address do not count for them. Without any: nobody.")
 

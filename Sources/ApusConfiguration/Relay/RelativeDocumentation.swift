@@ -9,7 +9,7 @@ enum RelativeDocumentation {
 
     private static func cells(of option: RelativeOption) -> [String] {
         let short = option.short.map { "`-\($0)`, " } ?? ""
-        let variables = ["NB_", "OZ_"].map { "`\($0)\(option.variable)`" }.joined(separator: ", ")
+        let variables = option.variables.map { "`\($0)`" }.joined(separator: ", ")
         return [
             option.isVariableAlone ? "none" : "\(short)`\(option.flag)`", variables,
             option.standard.isEmpty ? "none" : "`\(option.standard)`", meaning(of: option),
@@ -18,7 +18,8 @@ enum RelativeDocumentation {
 
     private static func meaning(of option: RelativeOption) -> String {
         switch option.meaning {
-        case .place(.relay): "the relay's listener, named relay; a host of none is every interface"
+        case .place(.relay):
+            "the relay's listener, named relay; without a host, with 0.0.0.0 or [::] it is every interface"
         case .place(let place), .port(let place):
             "a listener named \(place.rawValue), protocol admin, that answers \(place.rawValue) alone"
         case .key(let row): "`\(row.path)`"
@@ -41,6 +42,8 @@ enum RelativeDocumentation {
 
         In this mode `server.max_connections` is 65536, and `server.max_connections_per_address` and
         `server.max_connection_rate_per_address` are `"off"` unless somebody says otherwise: the relatives have no such
-        limits, and where all clients come through one proxy they would shut them out. No packet listener is added.
+        limits, and where all clients come through one proxy they would shut them out. `server.drain_window` is 5s, so
+        that clients are told to leave one after the other, and all of them within the 10 seconds that Docker waits for
+        a container to stop. No packet listener is added. A flag with nothing behind its `=` is not given.
         """
 }

@@ -40,8 +40,13 @@ public struct RelativeOption: Sendable {
     /// `--listen-address`.
     public var flag: String { "--\(name)" }
 
-    /// `LISTEN_ADDRESS`, behind a prefix.
-    var variable: String { name.replacing("-", with: "_").uppercased() }
+    static let prefixes = ["NB_", "OZ_"]
+
+    /// `NB_LISTEN_ADDRESS` and `OZ_LISTEN_ADDRESS`.
+    var variables: [String] {
+        let name = name.replacing("-", with: "_").uppercased()
+        return RelativeOption.prefixes.map { $0 + name }
+    }
 
     /// They have it as a variable alone.
     var isVariableAlone: Bool {

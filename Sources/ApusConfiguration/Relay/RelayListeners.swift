@@ -1,6 +1,8 @@
 // The listeners of `apus serve --relay`: those of the file, at the places that this mode says, and those that the file
 // lacks.
 
+import ApusWire
+
 extension Configuration {
     /// - Parameter written: the file's, admin listeners among them.
     func relayModeListeners(_ written: [Listener], hasIPv6: Bool) -> [Listener] {
@@ -51,11 +53,25 @@ extension Listener {
 
 /// Where the relatives listen when they are told an address.
 enum RelayPlaceAddress {
-    /// `:443` is every interface: an IPv6 listener takes IPv6 alone here, so those are two. What is no address is left
-    /// as it is, and found when listeners are checked.
+    /// Every interface is two listeners, since one for IPv6 takes IPv6 alone here. What is no address is left as it is,
+    /// and found when listeners are checked.
     static func addresses(of text: String, hasIPv6: Bool) -> [String] {
-        if text.hasPrefix(":") { return ["0.0.0.0\(text)"] + (hasIPv6 ? ["[::]\(text)"] : []) }
+        if let port = portOfEveryInterface(text) {
+            return ["0.0.0.0:\(port)"] + (hasIPv6 ? ["[::]:\(port)"] : [])
+        }
         let local = "localhost:"
         return [text.hasPrefix(local) ? "127.0.0.1:\(text.dropFirst(local.count))" : text]
+    }
+
+    /// Of `:443`, `0.0.0.0:443` and `[::]:443`, which to Go are the same: it listens for both families on each. Nil for
+    /// all else.
+    private static func portOfEveryInterface(_ text: String) -> Substring? {
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        let number = String(isBracketed ? host.dropFirst().dropLast() : host)
+        guard number.isEmpty || IPAddress(parsing: number)?.isUnspecified == true else { return nil }
+        // Without brackets it is no address.
+        return isBracketed || !number.contains(":") ? text[text.index(after: colon)...] : nil
     }
 }

@@ -1,6 +1,8 @@
 // `apus serve --relay`: a configuration that begins with the relatives' defaults and heeds their environment and flags
 // (relay.md §3.5), so that a deployment can change its image and nothing else.
 
+import ApusWire
+
 /// What that mode is told besides what every server is told.
 public struct RelayMode: Sendable {
     /// What was given, by the names of the relatives' flags, as it was written.
@@ -25,7 +27,8 @@ extension Configuration {
     /// What this mode has where nobody says otherwise.
     ///
     /// The relatives limit neither connections nor addresses, and their clients often come through one proxy: limits
-    /// of an address would shut them out.
+    /// of an address would shut them out. They also tell all clients to leave at once, who all come back at once: the
+    /// window spreads that, and ends well before the 10 s that Docker gives a container to stop.
     mutating func takeRelayDefaults() {
         let origin = Origin.flag(name: "--relay")
         let places = [(RelayPlace.relay, ":443"), (.metrics, ":9090"), (.health, ":9000")]
@@ -35,20 +38,18 @@ extension Configuration {
         let values: [(OptionRow, SettingValue)] = [
             (ServerKeys.maxConnections.option, .integer(65_536)), (DefenceKeys.maxConnectionsPerAddress.option, .off),
             (DefenceKeys.maxConnectionRatePerAddress.option, .off),
+            (ServerKeys.drainWindow.option, .duration(.seconds(5))),
         ]
         for (option, value) in values { settings[option.path] = Setting(value: value, origin: origin) }
     }
 
     // MARK: Environment
 
-    private static let relativePrefixes = ["NB_", "OZ_"]
-
     /// Take the relatives' variables over; an empty one counts as unset.
     mutating func readRelatives(_ environment: [String: String]) -> [Problem] {
         RelativeOption.all.flatMap { option -> [Problem] in
-            let found = Configuration.relativePrefixes.compactMap { prefix in
-                let name = prefix + option.variable
-                return environment[name].flatMap { $0.isEmpty ? nil : (name: name, text: $0) }
+            let found = option.variables.compactMap { name in
+                environment[name].flatMap { $0.isEmpty ? nil : (name: name, text: $0) }
             }
             guard let first = found.first else { return [] }
             if let other = found.dropFirst().first(where: { $0.text != first.text }) {
@@ -125,12 +126,16 @@ extension Configuration {
 extension OptionRow {
     /// A relative's value of the same option.
     fileprivate func readRelative(_ text: String) throws(Unreadable) -> SettingValue {
-        guard case .texts(.proxy) = kind else { return try read(text) }
-        // They take a network with any bits behind its prefix.
+        guard case .texts(.network) = kind else { return try read(text) }
         let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
         var seen: Set<String> = []
-        let networks = parts.map { AddressText.network(around: $0) ?? $0 }.filter { seen.insert($0).inserted }
-        return try checked(.texts(networks))
+        return try checked(.texts(parts.map(OptionRow.network).filter { seen.insert($0).inserted }))
+    }
+
+    /// They take a network with any bits behind its prefix. What is no network is left as it is, and refused as such.
+    private static func network(_ text: String) -> String {
+        guard text.contains("/"), let network = HostPrefix(parsingAround: text) else { return text }
+        return network.description
     }
 }
 

@@ -33,13 +33,13 @@ extension Configuration {
 }
 
 extension Origin {
-    /// Later sources beat earlier ones.
+    /// Later sources beat earlier ones, and our variables those of the relatives.
     var strength: Int {
         switch self {
         case .standard: 0
         case .file: 1
-        case .environment: 2
-        case .flag: 3
+        case .environment(let name): RelativeOption.prefixes.contains(where: name.hasPrefix) ? 2 : 3
+        case .flag: 4
         }
     }
 }

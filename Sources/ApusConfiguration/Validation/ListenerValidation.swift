@@ -89,14 +89,7 @@ extension Listener {
     }
 
     private var tlsProblems: [Problem] {
-        var problems: [Problem] = []
-        if self[TLSKeys.certificate] == nil || self[TLSKeys.key] == nil {
-            problems.append(
-                problem(
-                    .error, ListenerKeys.security,
-                    "tls needs --tls-certificate and --tls-key, or in a file certificate and key in [tls]; make both "
-                        + "with: apus certs self-signed NAME --san HOST"))
-        }
+        var problems = certificateProblems
         let believes = self[TLSKeys.authority] != nil || !self[TLSKeys.pins].isEmpty
         switch self[TLSKeys.verifyClient] {
         case "none" where believes:
@@ -108,5 +101,23 @@ extension Listener {
         default: break
         }
         return problems
+    }
+
+    /// A certificate goes with its key. With `--relay` one of them alone is what asks for TLS, so it is told there, by
+    /// the names that this mode has for them.
+    private var certificateProblems: [Problem] {
+        let (certificate, key) = (TLSKeys.certificate, TLSKeys.key)
+        guard self[certificate] == nil || self[key] == nil else { return [] }
+        let isRelay = configuration.overrides.relay != nil
+        if isRelay, self[certificate] != nil {
+            return [problem(.error, certificate, "without its private key: name that with --tls-key-file")]
+        }
+        if isRelay, self[key] != nil {
+            return [problem(.error, key, "without its certificate: name that with --tls-cert-file")]
+        }
+        let flags = isRelay ? "--tls-cert-file and --tls-key-file" : "--tls-certificate and --tls-key"
+        let reason = "tls needs \(flags), or in a file certificate and key in [tls]; make both with: apus certs "
+            + "self-signed NAME --san HOST"
+        return [problem(.error, ListenerKeys.security, reason)]
     }
 }

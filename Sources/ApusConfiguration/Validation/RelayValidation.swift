@@ -63,8 +63,8 @@ extension Configuration {
             let reason = "without auth_secret, the secret of now: name both"
             problems.append(problem(.error, previousRelaySecretKey, reason))
         }
-        for key in [RelayKeys.authSecret, RelayKeys.previousAuthSecret] {
-            guard let secret = self[key], secret.utf8.count < Configuration.secretByteCountMin else { continue }
+        let named = [(RelayKeys.authSecret, relaySecret), (RelayKeys.previousAuthSecret, previousRelaySecret)]
+        for case (let key, .text(let secret)?) in named where secret.utf8.count < Configuration.secretByteCountMin {
             let reason = "short: whoever sees one token can find it by trying; use 32 random bytes"
             problems.append(problem(.warning, key, reason))
         }

@@ -29,8 +29,10 @@ package struct PeerList: Encodable, Sendable {
         case kind, connected, peers
     }
 
-    /// - Parameter json: of `/status?peers=N`.
-    package init(json: [UInt8], by order: Order) throws(StatusUnreadable) {
+    /// - Parameters:
+    ///   - json: of `/status?peers=N`.
+    ///   - countMax: of those that come first in that order.
+    package init(json: [UInt8], by order: Order, countMax: Int) throws(StatusUnreadable) {
         let value: StatusValue
         do {
             value = try JSONDecoder().decode(StatusValue.self, from: Data(json))
@@ -40,8 +42,8 @@ package struct PeerList: Encodable, Sendable {
         guard case .list(let rows) = value["peers"] else {
             throw StatusUnreadable("the server lists no peers: is it of an earlier version?")
         }
-        peers = rows.map(Peer.init).sorted { order.precedes($0, $1) }
-        connected = value["relay"]["peers"].number ?? Double(peers.count)
+        peers = Array(rows.map(Peer.init).sorted { order.precedes($0, $1) }.prefix(countMax))
+        connected = value["relay"]["peers"].number ?? Double(rows.count)
     }
 
     /// A heading and a line for each.

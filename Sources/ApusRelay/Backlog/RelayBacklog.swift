@@ -96,6 +96,12 @@ public struct RelayBacklog: ~Copyable {
         return number == .nothing ? 0 : destinations[number].messageCount
     }
 
+    /// Their bytes.
+    public func byteCount(for slot: UInt32) -> Int {
+        let number = destinationOfSlot[slot]
+        return number == .nothing ? 0 : destinations[number].byteCount
+    }
+
     /// A message waits from now on, whatever has to go for it.
     ///
     /// - Parameters:

@@ -57,6 +57,9 @@ package final class ConnectionSurvey: Sendable {
         state = Mutex(State(shardsLeft: shardCount))
     }
 
+    /// How many more of the relay's peers there is room for.
+    var relayPeersLeft: Int { state.withLock { countMax - $0.result.relayPeers.count } }
+
     /// What a shard found in a part of its slots.
     func add(_ part: SurveyResult) {
         state.withLock { state in
@@ -142,13 +145,13 @@ extension ShardState {
     }
 
     private func surveyRelayPeers(_ survey: ConnectionSurvey, from first: UInt32) -> UInt32? {
-        let end = UInt32(slab.slotCount)
+        let (end, left) = (UInt32(slab.slotCount), survey.relayPeersLeft)
         let next = min(end, first + ConnectionSurvey.describedSlotsPerTurn)
         let slots = (first..<max(first, next)).filter { slot in
             slab.isOccupied(slot) && !slab[slot].pointee.closing && relayPeer(in: slot) != nil
         }
-        survey.add(SurveyResult(relayPeers: slots.map { describe($0) }))
-        return next < end ? next : nil
+        survey.add(SurveyResult(relayPeers: slots.prefix(left).map { describe($0) }))
+        return next < end && left > slots.count ? next : nil
     }
 
     /// Who it is, once that is known.
@@ -167,7 +170,7 @@ extension ShardState {
             // The descriptor of one that closes may be another's by now.
             if connection.pointee.session == .admin || connection.pointee.closing { continue }
             bytes.consider(slot, connection.pointee.receivedByteCount &+ connection.pointee.sentByteCount)
-            queues.consider(slot, UInt64(connection.pointee.unsentByteCount))
+            queues.consider(slot, queuedByteCount(slot))
         }
         let result = SurveyResult(
             byBytes: bytes.slots.map { describe($0) }, byQueue: queues.slots.map { describe($0) })
@@ -183,6 +186,13 @@ extension ShardState {
             relayPeer: relayPeer(in: slot)?.description,
             ageNanoseconds: now - connection.pointee.opened,
             bytesReceived: connection.pointee.receivedByteCount, bytesSent: connection.pointee.sentByteCount,
-            bytesQueued: UInt64(connection.pointee.unsentByteCount))
+            bytesQueued: queuedByteCount(slot))
+    }
+
+    /// What waits to be sent: in the connection's buffers, and in the relay's backlog behind them.
+    private func queuedByteCount(_ slot: UInt32) -> UInt64 {
+        let unsent = slab[slot].pointee.unsentByteCount
+        guard slab[slot].pointee.session == .relay else { return UInt64(unsent) }
+        return UInt64(unsent + relayShard.pointee.backlog.byteCount(for: slot))
     }
 }

@@ -57,21 +57,22 @@ public struct RelayConfiguration: Sendable {
         return problems + limitProblems
     }
 
+    /// By the names of the option table's keys, in its bounds: whoever sets them there is told the same here.
     private var limitProblems: [String] {
         let counts = [
-            ("max_backlog", backlogByteCountMax, 64 << 10, 1 << 30),
+            ("backlog_per_peer", backlogByteCountMax, 64 << 10, 1 << 30),
             ("backlog_budget", backlogBudgetPerShard, 1 << 20, 1 << 36),
-            ("max_subscriptions", subscriptionsPerPeerMax, 1, 1 << 24),
-            ("max_subscriptions_per_shard", subscriptionsPerShardMax, 1, 1 << 28),
-            ("flap_count", flapCount, 1, 1 << 20),
+            ("max_subscriptions_per_peer", subscriptionsPerPeerMax, 244, 1 << 20),
+            ("max_subscriptions", subscriptionsPerShardMax, 1024, 1 << 26),
+            ("flap_count", flapCount, 2, 1000),
         ]
         let times = [
-            ("health_interval", healthInterval), ("liveness_timeout", livenessTimeout),
-            ("max_message_age", messageAgeMax), ("flap_window", flapWindow),
+            ("health_interval", healthInterval, 100, 35_000), ("liveness_timeout", livenessTimeout, 100, 3_600_000),
+            ("max_message_age", messageAgeMax, 1, 60_000), ("flap_window", flapWindow, 1000, 3_600_000),
         ]
         return counts.filter { !($0.2...$0.3 ~= $0.1) }.map { "\($0.0): \($0.2) to \($0.3), found \($0.1)" }
-            + times.filter { !(.milliseconds(1)...(.seconds(86_400)) ~= $0.1) }
-                .map { "\($0.0): 1 ms to 1 day, found \($0.1)" }
+            + times.filter { !(Duration.milliseconds($0.2)...(.milliseconds($0.3)) ~= $0.1) }
+                .map { "\($0.0): \($0.2) to \($0.3) ms, found \($0.1)" }
     }
 
     public init(instanceURL: String, secrets: [String]) {

@@ -11,26 +11,41 @@ public struct HostPrefix: BitwiseCopyable, Hashable, Sendable {
     /// - Parameter bitCount: 0 … 32 for an IPv4 address, 0 … 128 otherwise.
     /// - Returns: nil where the address has bits behind the prefix: one of the two is a mistake then.
     public init?(_ address: IPAddress, bitCount: Int) {
+        self.init(around: address, bitCount: bitCount)
+        guard first == address else { return nil }
+    }
+
+    /// The network that an address is in, whatever bits it has behind the prefix.
+    ///
+    /// - Parameter bitCount: 0 … 32 for an IPv4 address, 0 … 128 otherwise; nil beyond.
+    init?(around address: IPAddress, bitCount: Int) {
         guard 0...(address.isIPv4 ? 32 : 128) ~= bitCount else { return nil }
         let count = address.isIPv4 ? bitCount + 96 : bitCount
         mask = IPAddress(high: HostPrefix.mask(bitCount: count), low: HostPrefix.mask(bitCount: count - 64))
-        first = address
+        first = IPAddress(high: address.high & mask.high, low: address.low & mask.low)
         self.bitCount = bitCount
-        guard address.high & ~mask.high == 0, address.low & ~mask.low == 0 else { return nil }
     }
 
     /// Reads `10.0.0.0/8`, `2001:db8::/32`, or one address without a prefix. Nil for anything else.
     public init?(parsing text: String) {
+        guard let (address, bitCount) = HostPrefix.read(text) else { return nil }
+        self.init(address, bitCount: bitCount)
+    }
+
+    /// Reads the same, and `10.1.2.3/8` as the network around that address.
+    public init?(parsingAround text: String) {
+        guard let (address, bitCount) = HostPrefix.read(text) else { return nil }
+        self.init(around: address, bitCount: bitCount)
+    }
+
+    private static func read(_ text: String) -> (address: IPAddress, bitCount: Int)? {
         let parts = text.utf8.split(separator: 0x2F, maxSplits: 1, omittingEmptySubsequences: false)
         let host = Array(parts[0])
         guard let address = IPAddress(parsing: host.span.octets, 0..<host.count) else { return nil }
-        var bitCount = address.isIPv4 ? 32 : 128
-        if parts.count == 2 {
-            let digits = Array(parts[1])
-            guard let read = Decimal.read(digits.span.octets, 0..<digits.count, max: bitCount) else { return nil }
-            bitCount = read
-        }
-        self.init(address, bitCount: bitCount)
+        let most = address.isIPv4 ? 32 : 128
+        guard parts.count == 2 else { return (address, most) }
+        let digits = Array(parts[1])
+        return Decimal.read(digits.span.octets, 0..<digits.count, max: most).map { (address, $0) }
     }
 
     /// An IPv6 network has no IPv4 addresses, not even `::/0`: who trusts all of one family has not said so of the

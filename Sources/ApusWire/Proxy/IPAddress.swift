@@ -16,6 +16,10 @@ public struct IPAddress: BitwiseCopyable, Hashable, Sendable {
 
     @inlinable public var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
+    /// 0.0.0.0 and ::, which stand for no address, and where somebody listens for all (RFC 1122 §3.2.1.3, RFC 4291
+    /// §2.5.2).
+    public var isUnspecified: Bool { self == IPAddress(high: 0, low: 0) || self == IPAddress(ipv4: 0) }
+
     /// Reads `10.0.0.1` or `2001:db8::1`: no brackets, no zone, no zeros before an IPv4 number. Nil for anything else.
     public init?(parsing text: String) {
         let bytes = Array(text.utf8)

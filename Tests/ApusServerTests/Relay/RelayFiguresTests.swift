@@ -170,6 +170,26 @@ import Testing
         }
     }
 
+    /// Most of what waits for a peer that does not read is behind its connection's buffers.
+    @Test func whatWaitsInTheBacklogIsQueued() async throws {
+        try await withFigures { configuration in
+            configuration.relay?.messageAgeMax = .seconds(60)
+        } _: { server in
+            let slow = try RelayClient.peer("slow", to: server.address, receiveBufferByteCount: 4096)
+            let alice = try RelayClient.peer("alice", to: server.address)
+            // Sixteen megabytes: more than the kernel takes for one that does not read, and the default backlog.
+            let datagram = [UInt8](repeating: 3, count: 8000)
+            for _ in 0..<2000 { try alice.send(datagram, to: slow.id) }
+            func queued(_ rows: [[String: Any]]) -> Int {
+                rows.first { $0["peer_id"] as? String == slow.id.description }?["queued_bytes"] as? Int ?? 0
+            }
+            #expect(eventually { server.metrics.dropped[.peerBacklogFull] ?? 0 > 0 })
+            #expect(queued(try peerRows(10, server)) > 900_000)
+            let top = try #require(try object("/status?connections=5", server)["top"] as? [String: Any])
+            #expect(queued(try #require(top["by_queue"] as? [[String: Any]])) > 900_000)
+        }
+    }
+
     @Test func theListHasBounds() async throws {
         try await withFigures { server in
             let rows = try peerRows(1, server)

@@ -104,6 +104,20 @@ struct HostPrefixTests {
         #expect(throws: CIDRError(text: text)) { try CIDRList(parsing: ["::1", text]) }
     }
 
+    @Test(arguments: [
+        ("10.1.2.3/8", "10.0.0.0/8"), ("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.255/25", "192.0.2.128/25"),
+        ("192.0.2.7", "192.0.2.7/32"), ("203.0.113.9/0", "0.0.0.0/0"), ("2001:db8::1/32", "2001:db8::/32"),
+        ("fd00::ffff:0:0:1/65", "fd00::8000:0:0:0/65"), ("::ffff:10.1.2.3/8", "10.0.0.0/8"),
+    ])
+    func anAddressMeansTheNetworkAroundIt(text: String, network: String) {
+        #expect(HostPrefix(parsingAround: text)?.description == network)
+    }
+
+    @Test(arguments: ["", "10.1.2.3/33", "10.1.2.3/08", "::ffff:10.0.0.0/104", "::1/129", "example.com/8", "10.0.0.1/"])
+    func aroundNothingIsNothing(text: String) {
+        #expect(HostPrefix(parsingAround: text) == nil)
+    }
+
     @Test func listsHoldWhatOneOfThemHolds() throws {
         let list = try CIDRList(parsing: ["10.0.0.0/8", "2001:db8::/32"])
         let addresses = ["10.1.1.1", "2001:db8::1", "192.0.2.1"].compactMap(IPAddress.init(parsing:))
