@@ -499,4 +499,21 @@ func withRelay(
             _ = (first, other)
         }
     }
+
+    /// HAProxy's `option forwardfor` passes on what a client says in X-Real-IP: that exempts nobody from the limits.
+    @Test func aClientIsNobodyElseThroughAProxy() async throws {
+        try await withRelay { configuration in
+            configuration.relay?.trustedProxies = ["127.0.0.1"]
+            configuration.addressLimits.connectionsMax = 1
+        } _: { server in
+            for _ in 0..<3 {
+                let peer = try server.connect()
+                let lie = "X-Real-IP: 127.0.0.9\r\nX-Real-Port: 1\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                try peer.send(bytes: Array(RelayClient.request(more: lie).utf8))
+                let response = String(decoding: try peer.readSome(), as: UTF8.self)
+                #expect(response.hasPrefix("HTTP/1.1 400 ") && response.contains("different clients"), "\(response)")
+            }
+            #expect(server.closed(.upgradeRefused, 3))
+        }
+    }
 }
