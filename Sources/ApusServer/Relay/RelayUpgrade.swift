@@ -44,7 +44,9 @@ enum RelayUpgrade {
     ) -> SessionProgress {
         do throws(ForwardedClientViolation) {
             guard try believe(request, bytes, connection, in: state) else {
-                return SessionProgress(consumedByteCount: request.end, stop: .finish(.addressLimit))
+                // A proxy that hears nothing tells its client that we are broken (RFC 6585 §4).
+                let text = "this address has all the connections it may have, or opens them too fast"
+                return refuse(bytes, .tooManyRequests, text, .addressLimit, connection, in: state)
             }
         } catch {
             return refuse(bytes, .badRequest, "\(error)", .upgradeRefused, connection, in: state)

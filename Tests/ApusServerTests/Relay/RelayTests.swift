@@ -493,9 +493,11 @@ func withRelay(
             let other = try connect("X-Forwarded-For: 10.0.0.1, 192.0.2.8")
             #expect(try !other.readSome().isEmpty)
             let second = try connect("X-Real-IP: 192.0.2.7")
-            let isRefused = try second.readSome().isEmpty
+            let response = String(decoding: try second.readSome(), as: UTF8.self)
             // The loopback has no limit of its own.
-            #expect(isRefused == !trusted.isEmpty)
+            let status = trusted.isEmpty ? "101 Switching Protocols" : "429 Too Many Requests"
+            #expect(response.hasPrefix("HTTP/1.1 \(status)\r\n"), "\(response)")
+            #expect(trusted.isEmpty || server.closed(.addressLimit))
             _ = (first, other)
         }
     }
@@ -506,14 +508,22 @@ func withRelay(
             configuration.relay?.trustedProxies = ["127.0.0.1"]
             configuration.addressLimits.connectionsMax = 1
         } _: { server in
-            for _ in 0..<3 {
+            func ask(_ real: String) throws -> (peer: Peer, response: String) {
                 let peer = try server.connect()
-                let lie = "X-Real-IP: 127.0.0.9\r\nX-Real-Port: 1\r\nX-Forwarded-For: 192.0.2.7\r\n"
-                try peer.send(bytes: Array(RelayClient.request(more: lie).utf8))
-                let response = String(decoding: try peer.readSome(), as: UTF8.self)
-                #expect(response.hasPrefix("HTTP/1.1 400 ") && response.contains("different clients"), "\(response)")
+                let fields = "X-Real-IP: \(real)\r\nX-Real-Port: 1\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                try peer.send(bytes: Array(RelayClient.request(more: fields).utf8))
+                return (peer, String(decoding: try peer.readSome(), as: UTF8.self))
             }
-            #expect(server.closed(.upgradeRefused, 3))
+            // The loopback has no limits; the proxy's own address says nothing of who is behind it.
+            for _ in 0..<3 {
+                let liar = try ask("127.0.0.9")
+                #expect(liar.response.hasPrefix("HTTP/1.1 400 ") && liar.response.contains("different clients"))
+            }
+            let first = try ask("127.0.0.1")
+            #expect(first.response.hasPrefix("HTTP/1.1 101 "))
+            #expect(try ask("127.0.0.1").response.hasPrefix("HTTP/1.1 4"))
+            #expect(server.closed(.upgradeRefused, 3) && server.closed(.addressLimit))
+            _ = first
         }
     }
 }
