@@ -292,15 +292,37 @@ func withRelay(
         }
     }
 
+    /// And told, with the id and who has just taken it.
     @Test func anIdThatFlapsIsCounted() async throws {
+        let kept = KeptEvents()
         try await withRelay { configuration in
             configuration.relay?.flapCount = 3
+            configuration.eventSink = kept
         } _: { server in
             let clients = try (0..<8).map { _ in try RelayClient.peer("bob", to: server.address) }
             #expect(server.closed(.replaced, 7))
             #expect(server.metrics.relay.flappings == 1)
+            let told = try #require(kept.first(.relayFlapping))
+            #expect(told.kind == .relayFlapping(clients[0].id))
+            #expect(clients.map(\.peer.localAddress).contains(told.peer ?? ""))
+            let opened = try #require(kept.first(.opened) { $0.connection == told.connection })
+            #expect(opened.peer == told.peer)
             try clients[7].send([1], to: clients[7].id)
             #expect(try clients[7].read() == .transport(clients[7].id, [1]))
+        }
+    }
+
+    /// Where connections are of either shard, and the id's home is one of them.
+    @Test func anIdThatFlapsBetweenShardsIsToldByItsHome() async throws {
+        let kept = KeptEvents(.warning)
+        try await withRelay(shards: 2) { configuration in
+            configuration.relay?.flapCount = 3
+            configuration.eventSink = kept
+        } _: { server in
+            let clients = try (0..<12).map { _ in try RelayClient.peer("bob", to: server.address) }
+            let told = try #require(kept.first(.relayFlapping))
+            #expect(told.kind == .relayFlapping(clients[0].id) && told.connection != nil && told.severity == .warning)
+            #expect(told.peer.map(clients.map(\.peer.localAddress).contains) ?? true)
         }
     }
 }
