@@ -113,11 +113,17 @@ func withRelay(
             ([], "empty"), ([1], "too_short"), ([2, 6], "bad_version"), ([1, 3], "bad_type"), ([1, 1], "bad_type"),
             ([1, 6, 0x21], "truncated"), ([1, 6, 0, 0, 0, 0], "bad_magic"),
         ]
-        try await withRelay { server in
+        let kept = KeptEvents(.warning)
+        try await withRelay { $0.eventSink = kept } _: { server in
             for (message, reason) in wrong {
                 let client = try RelayClient("alice", to: server.address)
                 try client.send(message)
                 #expect(try client.readToEnd() == [.closeFrame(1008, reason)])
+                // Counted, and told with where it came from.
+                #expect(server.metrics.relay.loginsRefused["auth_" + reason] ?? 0 > 0)
+                let told = kept.first(.relayRefused) { $0.peer == client.peer.localAddress }
+                guard case .relayRefused(let refusal) = told?.kind else { return #expect(Bool(false), "\(reason)") }
+                #expect(refusal.label == "auth_" + reason)
             }
             // Longer than any Auth may be: refused when its length is known.
             let client = try RelayClient("alice", to: server.address)
@@ -199,6 +205,7 @@ func withRelay(
             let silent = try RelayClient("alice", to: server.address)
             #expect(try silent.readToEnd() == [])
             #expect(server.closed(.handshakeTimeout))
+            #expect(server.metrics.relay.loginsRefused == ["timeout": 1])
         }
     }
 
