@@ -153,6 +153,26 @@ func withRelay(
         }
     }
 
+    /// Less than a second would be no time: refused where it is said, also by a reload.
+    @Test(arguments: [Duration.milliseconds(999), .zero, .seconds(-1)])
+    func noTokenIsGoodForNoTime(_ lifetime: Duration) async throws {
+        var configuration = ServerConfiguration(address: "127.0.0.1:0")
+        configuration.listeners[0].session = .relay
+        configuration.relay = RelayConfiguration(instanceURL: "rel://relay", secrets: [RelayClient.secret])
+        configuration.relay?.tokenLifetimeMax = .seconds(1)
+        #expect(configuration.problems().isEmpty)
+        var changed = configuration
+        changed.relay?.tokenLifetimeMax = lifetime
+        #expect(changed.problems() == ["relay: max_token_lifetime: 1 s or more, found \(lifetime)"])
+        try await withServer(.newest) { $0.configuration = configuration } _: { server in
+            let refusal = server.refusal(configuration) { $0.relay?.tokenLifetimeMax = lifetime }
+            #expect(refusal?.description == changed.problems().first)
+            let alice = try RelayClient("alice", to: server.address)
+            try alice.send(alice.auth())
+            #expect(try alice.readToEnd() == [.closeFrame(1008, "lifetime_too_long")])
+        }
+    }
+
     @Test func anyTokenWillDoWhereThatWasAskedFor() async throws {
         try await withRelay { configuration in
             configuration.relay?.allowsAnyToken = true
