@@ -127,7 +127,9 @@ public enum WebSocketUpgradeRefusal: Error, CaseIterable, BitwiseCopyable, Equat
     /// A whole answer; the connection ends behind it.
     public func encodeResponse(unixSeconds: UInt64) -> [UInt8] {
         let body = Array("\(self)\n".utf8)
-        let response = HTTPResponse(status, fields: fields + [HTTPField("Content-Type", "text/plain")], body: body)
+        let response = HTTPResponse(
+            status, fields: fields + [HTTPField("Content-Type", "text/plain")],
+            upgrade: status == .upgradeRequired ? "websocket" : nil, body: body)
         return response.encode(unixSeconds: unixSeconds, keepsAlive: false)
     }
 
@@ -135,11 +137,7 @@ public enum WebSocketUpgradeRefusal: Error, CaseIterable, BitwiseCopyable, Equat
     private var fields: [HTTPField] {
         switch self {
         case .method: [HTTPField("Allow", "GET")]
-        case .notAnUpgrade, .version:
-            [
-                HTTPField("Connection", "Upgrade"), HTTPField("Upgrade", "websocket"),
-                HTTPField("Sec-WebSocket-Version", "13"),
-            ]
+        case .notAnUpgrade, .version: [HTTPField("Sec-WebSocket-Version", "13")]
         case .path, .key, .body, .origin: []
         }
     }
