@@ -11,6 +11,19 @@ extension ShardState {
         record(kind, connection)
     }
 
+    /// Of a connection that may be another shard's, which alone knows where its peer is.
+    @inline(never)
+    mutating func note(_ kind: ServerEvent.Kind, of token: ConnectionToken) {
+        if token.shard == index, let connection = slab.connection(token.slot, generation: token.generation) {
+            return note(kind, of: connection)
+        }
+        guard shared.events.wants(kind.severity), eventBudget.admits(kind, at: now) else { return drop(kind) }
+        var event = LogEvent(kind)
+        event.shard = index
+        event.connection = token
+        shared.events.lanes[Int(index)].post(event)
+    }
+
     /// Of a socket that is no connection, or of the shard.
     @inline(__always)
     package mutating func note(_ kind: ServerEvent.Kind, listener: Int? = nil, socket: Descriptor? = nil) {

@@ -26,12 +26,7 @@ extension Shard where IO: ~Copyable {
             {
                 return abort(slot, connection, .stalledWrite)
             }
-            // A relay's peer has yet to say who it is.
-            if !connection.pointee.isEstablished, connection.pointee.session != .relay,
-                tls.pointee.session.isHandshakeComplete
-            {
-                establishTLS(tls, slot, connection)
-            }
+            if !tls.pointee.hasKeys, tls.pointee.session.isHandshakeComplete { agreeOnKeys(tls, slot, connection) }
             if step.plaintextByteCount > 0 {
                 madeProgress = true
                 let plaintext = UnsafeMutableRawBufferPointer(rebasing: opened[..<step.plaintextByteCount])
@@ -69,14 +64,18 @@ extension Shard where IO: ~Copyable {
         tls.pointee.isClosed = true
         state.pointee.counters.count(failure)
         state.pointee.note(.tlsFailed(failure), of: connection)
-        finish(slot, connection, connection.pointee.isEstablished ? .tlsBroken : .tlsHandshake)
+        finish(slot, connection, tls.pointee.hasKeys ? .tlsBroken : .tlsHandshake)
     }
 
-    private mutating func establishTLS(
+    private mutating func agreeOnKeys(
         _ tls: UnsafeMutablePointer<TLSConnection>, _ slot: UInt32, _ connection: UnsafeMutablePointer<Connection>
     ) {
-        state.pointee.established(connection)
+        tls.pointee.hasKeys = true
+        state.pointee.counters.handshakes.add()
         if tls.pointee.session.isResumed { state.pointee.counters.handshakesResumed.add() }
+        // A relay's peer has yet to say who it is.
+        guard connection.pointee.session != .relay else { return }
+        state.pointee.established(connection)
         scheduleTimer(slot, connection)
     }
 

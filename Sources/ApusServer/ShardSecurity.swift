@@ -34,14 +34,14 @@ extension ShardState {
         let sealed = UnsafeMutablePointer<SealedConnection>.allocate(capacity: 1)
         sealed.initialize(to: SealedConnection(session))
         connection.pointee.protection = .sealed(sealed)
+        counters.handshakes.add()
         established(connection)
     }
 
-    /// The session may speak.
+    /// The session may speak: there are keys, or a relay's peer has logged in.
     mutating func established(_ connection: UnsafeMutablePointer<Connection>) {
         connection.pointee.isEstablished = true
         handshakeCount -= 1
-        counters.handshakes.add()
         note(.established, of: connection)
     }
 

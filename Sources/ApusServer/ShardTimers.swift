@@ -32,6 +32,9 @@ extension Shard where IO: ~Copyable {
         guard state.pointee.slab.isOccupied(slot) else { return }
         let connection = state.pointee.slab[slot]
         if let reason = overdue(connection) {
+            if reason == .handshakeTimeout, connection.pointee.session == .relay {
+                state.pointee.counters.relay.count(.timeout)
+            }
             // An idle peer is told with a FIN; one that lingers after that has had its time.
             let isTold = reason == .idleTimeout && connection.pointee.phase == .open
             if reason == .requestTimeout, connection.pointee.phase == .open {

@@ -67,11 +67,12 @@ extension ServerEvent.Severity {
 }
 
 extension ServerEvent.Kind {
-    /// Reasons, counts and the system's errors: nothing that a peer has written.
+    /// Reasons, counts and the system's errors: nothing that a peer has written, but the id of a relay's peer in digits
+    /// of ours.
     fileprivate var metadata: Logger.Metadata {
         switch self {
         case .listening, .opened, .established, .acceptResumed, .starved, .handlerFailed, .certificateReplaced,
-            .certificateKept, .reloadRefused, .relayFlapping:
+            .certificateKept, .reloadRefused:
             [:]
         case .closed(let reason, let received, let sent, let milliseconds):
             [
@@ -80,6 +81,8 @@ extension ServerEvent.Kind {
             ]
         case .refused(let reason): ["reason": .string(reason.label)]
         case .proxyRefused(let violation): ["advice": "\(violation)"]
+        case .relayFlapping(let id):
+            ["peer_id": "\(id)", "advice": "two hosts may have one key: look for it on both"]
         case .relayRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .handshakeRefused(let refusal): ["reason": .string(refusal.label), "advice": "\(refusal)"]
         case .tlsFailed(let failure): ["reason": "\(failure.label)", "advice": "\(failure)"]

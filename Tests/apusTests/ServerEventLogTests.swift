@@ -125,6 +125,33 @@ import Testing
         #expect(opened.metadata["peer"] == closed.metadata["peer"])
     }
 
+    /// Which id flaps, as `apus peers` shows it, who has just taken it, and why somebody else was not let in.
+    @Test func aRelaysPeersAreNamed() async throws {
+        var server = Server(ServerConfiguration(address: "127.0.0.1:0"))
+        server.configuration.listeners[0].session = .relay
+        server.configuration.relay = RelayConfiguration(instanceURL: "rel://relay", secrets: [RelayClient.secret])
+        server.configuration.relay?.flapCount = 2
+        server.configuration.eventSink = ServerEventLog(logs)
+        let handle = try server.start()
+        try await blocking {
+            let clients = try (0..<4).map { _ in try RelayClient.peer("bob", to: handle.boundAddresses[0]) }
+            #expect(eventually { handle.metrics.relay.flappings == 1 && handle.metrics.relay.replacements == 3 })
+            let stranger = try RelayClient("stranger", to: handle.boundAddresses[0])
+            try stranger.send([2, 6])
+            #expect(try stranger.readToEnd() == [.closeFrame(1008, "bad_version")])
+            _ = clients
+        }
+        handle.stop()
+        handle.wait()
+        let records = try records(try written())
+        let flapping = try #require(records.first { $0.message == "a peer id flaps" })
+        #expect(flapping.level == "warning" && flapping.metadata["peer_id"] == "\(PeerID(hashing: "bob"))")
+        #expect(flapping.metadata["peer"]?.hasPrefix("127.0.0.1:") == true && flapping.metadata["connection"] != nil)
+        let refused = try #require(records.first { $0.message == "relay login refused" })
+        #expect(refused.level == "warning" && refused.metadata["reason"] == "auth_bad_version")
+        #expect(refused.metadata["advice"]?.contains("version") == true)
+    }
+
     @Test func theLevelDecidesWhatShardsNoteDown() {
         let sink = ServerEventLog(logs)
         let expected: [(Logger.Level, ServerEvent.Severity?)] = [

@@ -103,7 +103,10 @@ private struct Telling: Sendable {
         case .opened:
             if peers.count < Telling.peersMax { peers[connection] = known }
             return known
-        case .closed: return peers.removeValue(forKey: connection) ?? known
+        case .closed:
+            // What a proxy has said since is nearer to the truth.
+            let opened = peers.removeValue(forKey: connection)
+            return known ?? opened
         case .listening, .established, .refused, .handshakeRefused, .tlsFailed, .acceptPaused, .acceptResumed, .starved,
             .handlerFailed, .certificateReplaced, .certificateKept, .reloadApplied, .reloadRefused, .drainBegun,
             .drainForced, .ended, .heldBack, .lost, .relayRefused, .relayFlapping, .proxyRefused:

@@ -1,5 +1,5 @@
-// What happens in a server, for those who write it down: logs, audits, alarms. A value that holds no byte of what peers
-// send and no secret: reasons, counts, names of listeners, addresses.
+// What happens in a server, for those who write it down: logs, audits, alarms. A value that holds no secret and no byte
+// of what peers send, but the ids of a relay's peers: reasons, counts, names of listeners, addresses.
 
 import ApusSecurity
 import ApusWire
@@ -44,10 +44,13 @@ public struct ServerEvent: Sendable {
         case tlsFailed(TLSFailure)
         /// A listener behind a proxy was sent no PROXY header.
         case proxyRefused(ProxyViolation)
-        /// A relay's peer brought a token that is not believed.
-        case relayRefused(RelayTokenRefusal)
-        /// An id of the relay is taken over again and again: two clients may have the same key.
-        case relayFlapping
+        /// A relay's peer did not log in: its first message is none, or its token is not believed. Whoever does not get
+        /// that far in time is counted, and its `closed` says so.
+        case relayRefused(RelayRefusal)
+        /// This id of the relay is taken over again and again: two clients may have the same key. The event's
+        /// connection is the one that took it over last; its address is known where that connection is of the id's
+        /// home shard, or openings are told.
+        case relayFlapping(PeerID)
         /// The kernel could not accept; the listener tries again soon.
         case acceptPaused(RefusalReason, errno: Int32)
         case acceptResumed

@@ -327,6 +327,7 @@ extension LiveConfiguration {
         guard let old else { return prepared.report.added.append(listener.name) }
         let isSame = keeps(old, listener) && listener.hasSameOptions(as: old.configuration)
             && listener.session == old.configuration.session
+            && listener.proxyProtocol == old.configuration.proxyProtocol
             && listener.security.isSame(as: old.configuration.security)
         if !isSame { prepared.report.changed.append(listener.name) }
     }
@@ -367,7 +368,9 @@ extension LiveConfiguration {
         for entry in prepared.entries {
             let (listener, old) = (entry.configuration, table.entry(named: entry.configuration.name))
             let isSecurityKept = old.map { listener.security.isSame(as: $0.configuration.security) } ?? false
-            if isSecurityKept, listener.session == old?.configuration.session { continue }
+            let isBeginningKept = listener.session == old?.configuration.session
+                && listener.proxyProtocol == old?.configuration.proxyProtocol
+            if isSecurityKept, isBeginningKept { continue }
             do throws(TLSConfigurationError) {
                 let security = isSecurityKept ? nil : try PreparedGuard(listener.security, tickets: shared.tickets)
                 changes.append(

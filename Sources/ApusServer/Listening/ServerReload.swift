@@ -5,7 +5,8 @@ public struct ServerReload: Equatable, Sendable {
     public var added: [String] = []
     /// They accept no more; their connections go on under their old settings until they end.
     public var removed: [String] = []
-    /// They have another address, session, security or socket options, for connections that begin from now on.
+    /// They have another address, session, security or socket options, or a PROXY header before everything or none, for
+    /// connections that begin from now on.
     public var changed: [String] = []
     /// Other settings that hold now.
     public var applied: [String] = []

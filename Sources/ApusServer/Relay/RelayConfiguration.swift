@@ -12,7 +12,7 @@ public struct RelayConfiguration: Sendable {
     public var secrets: [String]
     /// Accept every peer, whatever its token. For tests.
     public var allowsAnyToken = false
-    /// Refuse tokens that expire later than so far from now; nil: any expiry.
+    /// Refuse tokens that expire later than so far from now, in whole seconds, 1 at least; nil: any expiry.
     public var tokenLifetimeMax: Duration?
     /// How often a peer is asked whether it is there. Clients drop a relay that is silent for 35 s.
     public var healthInterval: Duration = .seconds(25)
@@ -53,6 +53,9 @@ public struct RelayConfiguration: Sendable {
         }
         do throws(CIDRError) { _ = try CIDRList(parsing: trustedProxies) } catch {
             problems.append("trusted_proxies: \(error)")
+        }
+        if let tokenLifetimeMax, tokenLifetimeMax < .seconds(1) {
+            problems.append("max_token_lifetime: 1 s or more, found \(tokenLifetimeMax)")
         }
         return problems + limitProblems
     }

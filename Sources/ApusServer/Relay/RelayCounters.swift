@@ -34,6 +34,7 @@ package final class RelayCounters: Sendable {
     private let rests = Counter()
     private let tokenRefusals = ReasonCounters(count: RelayTokenRefusal.allCases.count)
     private let authViolations = ReasonCounters(count: RelayAuthViolation.labels.count)
+    private let timeouts = Counter()
 
     init() {}
 
@@ -52,19 +53,28 @@ package final class RelayCounters: Sendable {
     func countActive() { activations.add() }
     func countResting() { rests.add() }
 
-    func count(_ refusal: RelayTokenRefusal) { tokenRefusals.add(refusal.index) }
     func count(_ violation: RelayAuthViolation) { authViolations.add(violation.index) }
+
+    func count(_ refusal: RelayRefusal) {
+        switch refusal {
+        case .message(let violation): count(violation)
+        case .token(let refusal): tokenRefusals.add(refusal.index)
+        case .timeout: timeouts.add()
+        }
+    }
 
     /// Logins that were refused, by label; reasons that never occurred are absent.
     package var refused: [String: UInt64] {
         let tokens = RelayTokenRefusal.allCases.map { ($0.label, tokenRefusals[$0.index]) }
         let messages = RelayAuthViolation.labels.enumerated().map { ("auth_" + $1, authViolations[$0]) }
-        return Dictionary(uniqueKeysWithValues: tokens + messages).filter { $0.value > 0 }
+        let late = [(RelayRefusal.timeout.label, timeouts.count)]
+        return Dictionary(uniqueKeysWithValues: tokens + messages + late).filter { $0.value > 0 }
     }
 
     /// Every reason there is.
     static let refusalLabels =
         RelayTokenRefusal.allCases.map(\.label) + RelayAuthViolation.labels.map { "auth_" + $0 }
+        + [RelayRefusal.timeout.label]
 
     /// Peers that send at present.
     package var activeCount: UInt64 {

@@ -16,13 +16,10 @@ extension ShardState {
         do throws(RelayAuthViolation) {
             auth = try RelayAuth(decoding: message)
         } catch {
-            counters.relay.count(error)
-            return sayClose(.policyViolation, error.label, to: connection, .authRefused)
+            return refuse(.message(error), error.label, connection)
         }
         if let refusal = refusal(of: message.extracting(auth.token)) {
-            counters.relay.count(refusal)
-            note(.relayRefused(refusal), of: connection)
-            return sayClose(.policyViolation, refusal.label, to: connection, .authRefused)
+            return refuse(.token(refusal), refusal.label, connection)
         }
         guard mayTellHomes(1, for: slot) else { return .pause }
         let welcome = relayShard.pointee.settings.welcome
@@ -36,6 +33,14 @@ extension ShardState {
         counters.relay.authenticationTimes.add(now - connection.pointee.opened)
         tellHome(of: auth.peer, .claim(auth.peer, holder: token(of: slot, connection).bits))
         return .changed
+    }
+
+    private mutating func refuse(
+        _ refusal: RelayRefusal, _ reason: String, _ connection: UnsafeMutablePointer<Connection>
+    ) -> Verdict {
+        counters.relay.count(refusal)
+        note(.relayRefused(refusal), of: connection)
+        return sayClose(.policyViolation, reason, to: connection, .authRefused)
     }
 
     private func refusal(of token: RawSpan) -> RelayTokenRefusal? {

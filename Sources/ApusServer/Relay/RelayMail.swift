@@ -165,7 +165,7 @@ extension ShardState {
         }
         if claim.isFlapping {
             counters.relay.flappings.add()
-            note(.relayFlapping)
+            note(.relayFlapping(id), of: ConnectionToken(bits: holder))
         }
         tellAll(.placed(id, holder: holder, epoch: claim.epoch))
     }

@@ -16,7 +16,7 @@ enum RelayStage: UInt8, BitwiseCopyable {
     case gone
 }
 
-struct RelayPeer: BitwiseCopyable {
+package struct RelayPeer: BitwiseCopyable {
     /// A peer that sends nothing for so long rests, as dashboards count (relay.md §3.7).
     static let activityLength: Nanoseconds = 30 * .second
 

@@ -1,4 +1,5 @@
-// The relay's configuration as shards use it: parsed, in the units of the loop, and the same object for all of them.
+// The relay's configuration as shards use it: parsed, in the units of the loop. Each shard has its
+// own.
 
 import ApusReactor
 import ApusSecurity

@@ -23,22 +23,12 @@ enum RelayUpgrade {
         case .incomplete(let byteCountNeeded):
             return SessionProgress(consumedByteCount: 0, stop: .incomplete(byteCountNeeded: byteCountNeeded))
         case .violation(let violation):
-            let body = Array("\(violation)\n".utf8)
-            let response = HTTPResponse(violation.status, body: body)
-                .encode(unixSeconds: WallClock.milliseconds() / 1000, keepsAlive: false)
-            return refuse(bytes, response, .badRequest, connection, in: state)
+            return refuse(bytes, violation.status, "\(violation)", .badRequest, connection, in: state)
         case .request(let request):
             do throws(WebSocketUpgradeRefusal) {
                 let upgrade = try WebSocketUpgrade(
                     judging: request, in: bytes, by: state.pointee.relayShard.pointee.settings.upgrade)
-                guard believe(request, upgrade, bytes, connection, in: state) else {
-                    return SessionProgress(consumedByteCount: request.end, stop: .finish(.addressLimit))
-                }
-                guard accept(upgrade, bytes, connection, in: state) else {
-                    return SessionProgress(consumedByteCount: request.end, stop: .finish(.memoryBudget))
-                }
-                peer.pointee.stage = .auth
-                return SessionProgress(consumedByteCount: request.end, stop: .changed)
+                return answer(request, upgrade, bytes, peer, connection, in: state)
             } catch {
                 let response = error.encodeResponse(unixSeconds: WallClock.milliseconds() / 1000)
                 return refuse(bytes, response, .upgradeRefused, connection, in: state)
@@ -46,18 +36,39 @@ enum RelayUpgrade {
         }
     }
 
+    /// A request for a WebSocket that may be one, if whoever asks may connect.
+    private static func answer(
+        _ request: HTTPRequestLayout, _ upgrade: WebSocketUpgrade, _ bytes: RawSpan,
+        _ peer: UnsafeMutablePointer<RelayPeer>, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) -> SessionProgress {
+        do throws(ForwardedClientViolation) {
+            guard try believe(request, bytes, connection, in: state) else {
+                // A proxy that hears nothing tells its client that we are broken (RFC 6585 §4).
+                let text = "this address has all the connections it may have, or opens them too fast"
+                return refuse(bytes, .tooManyRequests, text, .addressLimit, connection, in: state)
+            }
+        } catch {
+            return refuse(bytes, .badRequest, "\(error)", .upgradeRefused, connection, in: state)
+        }
+        guard accept(upgrade, bytes, connection, in: state) else {
+            return SessionProgress(consumedByteCount: request.end, stop: .finish(.memoryBudget))
+        }
+        peer.pointee.stage = .auth
+        return SessionProgress(consumedByteCount: request.end, stop: .changed)
+    }
+
     /// Whom a trusted proxy speaks for. False: that address has all the connections it may have.
     private static func believe(
-        _ request: HTTPRequestLayout, _ upgrade: WebSocketUpgrade, _ bytes: RawSpan,
-        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
-    ) -> Bool {
+        _ request: HTTPRequestLayout, _ bytes: RawSpan, _ connection: UnsafeMutablePointer<Connection>,
+        in state: UnsafeMutablePointer<ShardState>
+    ) throws(ForwardedClientViolation) -> Bool {
         let proxies = state.pointee.relayShard.pointee.settings.trustedProxies
         guard !proxies.isEmpty, let proxy = state.pointee.peerAddress(of: connection)?.host,
             proxies.contains(IPAddress(high: proxy.high, low: proxy.low)),
-            let address = ForwardedClient.address(in: request, bytes, trusting: proxies)
+            let client = try ForwardedClient.endpoint(in: request, bytes, trusting: proxies)
         else { return true }
-        let port = ForwardedClient.port(in: upgrade, bytes) ?? 0
-        return state.pointee.believe(IPEndpoint(address, port: port), connection)
+        return state.pointee.believe(client, connection)
     }
 
     private static func accept(
@@ -68,6 +79,16 @@ enum RelayUpgrade {
         return state.pointee.append(byteCount: WebSocketUpgrade.responseByteCount, to: connection) {
             WebSocketUpgrade.writeResponse(accept: accept, into: &$0)
         }
+    }
+
+    private static func refuse(
+        _ bytes: RawSpan, _ status: HTTPStatus, _ text: String, _ reason: CloseReason,
+        _ connection: UnsafeMutablePointer<Connection>, in state: UnsafeMutablePointer<ShardState>
+    ) -> SessionProgress {
+        let response = HTTPResponse(
+            status, fields: [HTTPField("Content-Type", "text/plain")], body: Array("\(text)\n".utf8)
+        ).encode(unixSeconds: WallClock.milliseconds() / 1000, keepsAlive: false)
+        return refuse(bytes, response, reason, connection, in: state)
     }
 
     private static func refuse(

@@ -13,6 +13,9 @@ package struct TLSConnection: ~Copyable {
     /// The peer's close_notify came: what follows is not its.
     var isClosedByPeer = false
 
+    /// The handshake is complete, and counted.
+    var hasKeys = false
+
     /// When the record that is not whole began to arrive.
     var recordSince = Instant.never
 

@@ -19,13 +19,16 @@ public struct HTTPField: Equatable, Sendable {
 
 public struct HTTPResponse: Equatable, Sendable {
     public var status: HTTPStatus
-    /// Besides Content-Length, Connection and Date, which `encode` writes.
+    /// Besides Upgrade, Content-Length, Connection and Date, which `encode` writes.
     public var fields: [HTTPField]
+    /// The protocol that must be asked for instead, as 426 has to say (RFC 9110 §15.5.22).
+    public var upgrade: String?
     public var body: [UInt8]
 
-    public init(_ status: HTTPStatus, fields: [HTTPField] = [], body: [UInt8] = []) {
+    public init(_ status: HTTPStatus, fields: [HTTPField] = [], upgrade: String? = nil, body: [UInt8] = []) {
         self.status = status
         self.fields = fields
+        self.upgrade = upgrade
         self.body = body
     }
 
@@ -41,13 +44,23 @@ public struct HTTPResponse: Equatable, Sendable {
         for field in fields { field.append(to: &head) }
         HTTPField("Content-Length", "\(body.count)").append(to: &head)
         HTTPField("Date", HTTPDate.text(unixSeconds: unixSeconds)).append(to: &head)
-        if !keepsAlive {
-            HTTPField("Connection", "close").append(to: &head)
-        } else if minorVersion == 0 {
-            HTTPField("Connection", "keep-alive").append(to: &head)
-        }
+        if let upgrade { HTTPField("Upgrade", upgrade).append(to: &head) }
+        let options = connectionOptions(keepsAlive: keepsAlive, minorVersion: minorVersion)
+        if !options.isEmpty { HTTPField("Connection", options.joined(separator: ", ")).append(to: &head) }
         head += "\r\n"
         return sendsBody ? Array(head.utf8) + body : Array(head.utf8)
+    }
+
+    /// In one field: an Upgrade must be named there (RFC 9110 §7.8), and so must the end of the connection (RFC 9112
+    /// §9.6).
+    private func connectionOptions(keepsAlive: Bool, minorVersion: UInt8) -> [String] {
+        var options = upgrade == nil ? [] : ["Upgrade"]
+        if !keepsAlive {
+            options.append("close")
+        } else if minorVersion == 0 {
+            options.append("keep-alive")
+        }
+        return options
     }
 }
 

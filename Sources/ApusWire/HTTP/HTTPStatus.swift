@@ -1,4 +1,4 @@
-// The status codes that are sent, with their reason phrases (RFC 9110 §15).
+// The status codes that are sent, with their reason phrases (RFC 9110 §15; 429 and 431 are of RFC 6585).
 
 public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
     case ok = 200
@@ -14,6 +14,7 @@ public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
     case misdirectedRequest = 421
     case unprocessableContent = 422
     case upgradeRequired = 426
+    case tooManyRequests = 429
     case fieldsTooLarge = 431
     case serverError = 500
     case notImplemented = 501
@@ -36,6 +37,7 @@ public enum HTTPStatus: UInt16, CaseIterable, BitwiseCopyable, Sendable {
         case .misdirectedRequest: "Misdirected Request"
         case .unprocessableContent: "Unprocessable Content"
         case .upgradeRequired: "Upgrade Required"
+        case .tooManyRequests: "Too Many Requests"
         case .fieldsTooLarge: "Request Header Fields Too Large"
         case .serverError: "Internal Server Error"
         case .notImplemented: "Not Implemented"

@@ -111,6 +111,7 @@ extension OutputRawSpan {
             count &+= source.byteCount  // at most the capacity, as checked
         }
     }
+
     /// There must be room for it.
     @_lifetime(self: copy self)
     mutating func append(text: StaticString) {

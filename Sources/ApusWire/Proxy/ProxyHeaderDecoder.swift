@@ -61,7 +61,7 @@ extension ProxyHeaderDecoder {
         try require(Self.lineSignature, bytes, at: start)
         let end = try lineEnd(bytes, from: start)
         let words = ProxyWords(bytes, start + Self.lineSignature.utf8CodeUnitCount..<end)
-        guard let words, let family = words.family(bytes) else { throw .violation(.line) }
+        guard let family = words.family(bytes) else { throw .violation(.line) }
         if family == .unknown { return ProxyHeader(end: end + 2) }
         guard let source = words.endpoint(bytes, address: 1, port: 3, family),
             let destination = words.endpoint(bytes, address: 2, port: 4, family), words.count == 5
@@ -98,8 +98,8 @@ private struct ProxyWords {
     private let start: Int
     private(set) var count = 0
 
-    /// Nil for an empty word.
-    init?(_ bytes: RawSpan, _ text: Range<Int>) {
+    /// An empty word is one too: what it should be, it is not.
+    init(_ bytes: RawSpan, _ text: Range<Int>) {
         start = text.lowerBound
         var position = start
         while count < 5 {

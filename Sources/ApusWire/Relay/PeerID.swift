@@ -88,18 +88,8 @@ extension PeerID: CustomStringConvertible {
 
     /// `sha-` and the other 32 bytes in standard base64, as logs show it. The prefix is written whatever it was.
     public var description: String {
-        let digits = stride(from: PeerID.prefixByteCount, to: PeerID.byteCount, by: 3).flatMap(base64Digits(at:))
-        return "sha-" + String(decoding: digits, as: UTF8.self)
-    }
-
-    private static let base64Alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    /// Three bytes are four digits; two of them are three and `=` (RFC 4648 §4).
-    private func base64Digits(at index: Int) -> [UInt8] {
-        let bytes = (index..<min(index + 3, PeerID.byteCount)).map(byte(at:))
-        let bits = bytes.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - bytes.count))
-        let digits = [18, 12, 6, 0].map { PeerID.base64Alphabet[bits >> $0 & 63] }
-        return bytes.count == 3 ? digits : digits.dropLast() + [UInt8(ascii: "=")]
+        let hash = (PeerID.prefixByteCount..<PeerID.byteCount).map(byte(at:))
+        return "sha-" + String(decoding: Base64.encode(hash.span.octets), as: UTF8.self)
     }
 
     private func byte(at index: Int) -> UInt8 {

@@ -14,17 +14,12 @@ struct WebSocketFields {
     private(set) var protocolCount = 0
     private(set) var extensionCount = 0
     private(set) var origin: Range<Int>?
-    private(set) var realAddress: Range<Int>?
-    private(set) var realPort: Range<Int>?
-    private(set) var forwardedFor: Range<Int>?
 
     init(_ fields: Range<Int>, in bytes: RawSpan) {
         var lines = HTTPFieldLines(fields)
         while let line = lines.next(in: bytes) {
             if HTTPByte.hasPrefix(bytes, line.name, "sec-websocket-") {
                 readWebSocket(line, bytes)
-            } else if HTTPByte.hasPrefix(bytes, line.name, "x-") {
-                readForwarding(line, bytes)
             } else {
                 readUpgrade(line, bytes)
             }
@@ -46,11 +41,5 @@ struct WebSocketFields {
             isVersion13 = HTTPByte.equals(bytes, line.value, "13")
             versionCount += 1
         }
-    }
-
-    private mutating func readForwarding(_ line: HTTPFieldLine, _ bytes: RawSpan) {
-        if line.isNamed("x-real-ip", in: bytes) { realAddress = line.value }
-        if line.isNamed("x-real-port", in: bytes) { realPort = line.value }
-        if line.isNamed("x-forwarded-for", in: bytes) { forwardedFor = line.value }
     }
 }

@@ -1,18 +1,13 @@
 // Judges the request that would make a connection a WebSocket (RFC 6455 §4.2), and writes the answer. Offsets only; it
 // must never know where the accept value is computed, nor who is on the other side.
 
-/// A request that may be upgraded, and what it says about its client. Subprotocols and extensions are never negotiated,
-/// so what it offers of them is not looked at.
+/// A request that may be upgraded. Subprotocols and extensions are never negotiated, so what it offers of them is not
+/// looked at; whom it comes from `ForwardedClient` knows.
 public struct WebSocketUpgrade: Equatable, Sendable {
     /// Sec-WebSocket-Key: 24 characters of base64, 16 bytes. ApusSecurity's `WebSocketAccept` makes the answer of it.
     public let key: Range<Int>
     /// Browsers send it.
     public let origin: Range<Int>?
-    /// X-Real-IP and X-Real-Port, which only a trusted proxy is believed. Of several the last counts.
-    public let realAddress: Range<Int>?
-    public let realPort: Range<Int>?
-    /// X-Forwarded-For, likewise; of several fields the last, which is the nearest proxy's.
-    public let forwardedFor: Range<Int>?
 
     /// - Parameters:
     ///   - request: as `HTTPRequestDecoder` found it in `bytes`.
@@ -29,8 +24,7 @@ public struct WebSocketUpgrade: Equatable, Sendable {
         guard request.body.isEmpty else { throw .body }
         if let origin = fields.origin, !policy.origins.admit(origin, of: request, in: bytes) { throw .origin }
         self.key = key
-        (origin, realAddress, realPort) = (fields.origin, fields.realAddress, fields.realPort)
-        forwardedFor = fields.forwardedFor
+        origin = fields.origin
     }
 
     /// 16 bytes in base64: 22 characters of its alphabet and two `=`.
@@ -133,7 +127,9 @@ public enum WebSocketUpgradeRefusal: Error, CaseIterable, BitwiseCopyable, Equat
     /// A whole answer; the connection ends behind it.
     public func encodeResponse(unixSeconds: UInt64) -> [UInt8] {
         let body = Array("\(self)\n".utf8)
-        let response = HTTPResponse(status, fields: fields + [HTTPField("Content-Type", "text/plain")], body: body)
+        let response = HTTPResponse(
+            status, fields: fields + [HTTPField("Content-Type", "text/plain")],
+            upgrade: status == .upgradeRequired ? "websocket" : nil, body: body)
         return response.encode(unixSeconds: unixSeconds, keepsAlive: false)
     }
 
@@ -141,11 +137,7 @@ public enum WebSocketUpgradeRefusal: Error, CaseIterable, BitwiseCopyable, Equat
     private var fields: [HTTPField] {
         switch self {
         case .method: [HTTPField("Allow", "GET")]
-        case .notAnUpgrade, .version:
-            [
-                HTTPField("Connection", "Upgrade"), HTTPField("Upgrade", "websocket"),
-                HTTPField("Sec-WebSocket-Version", "13"),
-            ]
+        case .notAnUpgrade, .version: [HTTPField("Sec-WebSocket-Version", "13")]
         case .path, .key, .body, .origin: []
         }
     }

@@ -95,6 +95,40 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.file("s")))
     }
 
+    /// On and off, and nothing else with it.
+    @Test(arguments: [1, 2])
+    func theProxyHeaderIsThatOfNewConnections(_ shards: Int) async throws {
+        try await withReloadable { $0.configuration.shards = shards } _: { server, configuration in
+            var configuration = configuration
+            let header = Array("PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n".utf8)
+            let before = try server.connect()
+            #expect(try before.request(.ping) == .pong)
+            let on = try server.reload(&configuration) { $0.listeners[0].proxyProtocol = true }
+            #expect(on.changed == ["edge"] && on.added.isEmpty && on.removed.isEmpty)
+            #expect(eventually { answers(server, behind: header) })
+            #expect(eventually { !answers(server, behind: []) })
+            #expect(eventually { server.metrics.closed[.proxyViolation] ?? 0 > 0 })
+            let same = try server.handle.reload(configuration)
+            #expect(same.isEmpty)
+            let off = try server.reload(&configuration) { $0.listeners[0].proxyProtocol = false }
+            #expect(off.changed == ["edge"])
+            #expect(eventually { answers(server, behind: []) })
+            #expect(eventually { !answers(server, behind: header) })
+            #expect(try before.request(.echo("still")) == .echo("still"))
+        }
+    }
+
+    /// Whether a PING behind these bytes is answered.
+    private func answers(_ server: RunningServer, behind header: [UInt8]) -> Bool {
+        do {
+            let peer = try server.connect()
+            try peer.send(bytes: header + PacketEncoder.encode(.ping))
+            return try peer.read() == .pong
+        } catch {
+            return false
+        }
+    }
+
     // MARK: Security
 
     @Test func otherSecurityIsThatOfNewConnections() async throws {

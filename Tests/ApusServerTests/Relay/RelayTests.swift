@@ -113,11 +113,17 @@ func withRelay(
             ([], "empty"), ([1], "too_short"), ([2, 6], "bad_version"), ([1, 3], "bad_type"), ([1, 1], "bad_type"),
             ([1, 6, 0x21], "truncated"), ([1, 6, 0, 0, 0, 0], "bad_magic"),
         ]
-        try await withRelay { server in
+        let kept = KeptEvents(.warning)
+        try await withRelay { $0.eventSink = kept } _: { server in
             for (message, reason) in wrong {
                 let client = try RelayClient("alice", to: server.address)
                 try client.send(message)
                 #expect(try client.readToEnd() == [.closeFrame(1008, reason)])
+                // Counted, and told with where it came from.
+                #expect(server.metrics.relay.loginsRefused["auth_" + reason] ?? 0 > 0)
+                let told = kept.first(.relayRefused) { $0.peer == client.peer.localAddress }
+                guard case .relayRefused(let refusal) = told?.kind else { return #expect(Bool(false), "\(reason)") }
+                #expect(refusal.label == "auth_" + reason)
             }
             // Longer than any Auth may be: refused when its length is known.
             let client = try RelayClient("alice", to: server.address)
@@ -141,6 +147,26 @@ func withRelay(
         try await withRelay { configuration in
             configuration.relay?.tokenLifetimeMax = .seconds(86_400)
         } _: { server in
+            let alice = try RelayClient("alice", to: server.address)
+            try alice.send(alice.auth())
+            #expect(try alice.readToEnd() == [.closeFrame(1008, "lifetime_too_long")])
+        }
+    }
+
+    /// Less than a second would be no time: refused where it is said, also by a reload.
+    @Test(arguments: [Duration.milliseconds(999), .zero, .seconds(-1)])
+    func noTokenIsGoodForNoTime(_ lifetime: Duration) async throws {
+        var configuration = ServerConfiguration(address: "127.0.0.1:0")
+        configuration.listeners[0].session = .relay
+        configuration.relay = RelayConfiguration(instanceURL: "rel://relay", secrets: [RelayClient.secret])
+        configuration.relay?.tokenLifetimeMax = .seconds(1)
+        #expect(configuration.problems().isEmpty)
+        var changed = configuration
+        changed.relay?.tokenLifetimeMax = lifetime
+        #expect(changed.problems() == ["relay: max_token_lifetime: 1 s or more, found \(lifetime)"])
+        try await withServer(.newest) { $0.configuration = configuration } _: { server in
+            let refusal = server.refusal(configuration) { $0.relay?.tokenLifetimeMax = lifetime }
+            #expect(refusal?.description == changed.problems().first)
             let alice = try RelayClient("alice", to: server.address)
             try alice.send(alice.auth())
             #expect(try alice.readToEnd() == [.closeFrame(1008, "lifetime_too_long")])
@@ -199,6 +225,7 @@ func withRelay(
             let silent = try RelayClient("alice", to: server.address)
             #expect(try silent.readToEnd() == [])
             #expect(server.closed(.handshakeTimeout))
+            #expect(server.metrics.relay.loginsRefused == ["timeout": 1])
         }
     }
 
@@ -292,15 +319,37 @@ func withRelay(
         }
     }
 
+    /// And told, with the id and who has just taken it.
     @Test func anIdThatFlapsIsCounted() async throws {
+        let kept = KeptEvents()
         try await withRelay { configuration in
             configuration.relay?.flapCount = 3
+            configuration.eventSink = kept
         } _: { server in
             let clients = try (0..<8).map { _ in try RelayClient.peer("bob", to: server.address) }
             #expect(server.closed(.replaced, 7))
             #expect(server.metrics.relay.flappings == 1)
+            let told = try #require(kept.first(.relayFlapping))
+            #expect(told.kind == .relayFlapping(clients[0].id))
+            #expect(clients.map(\.peer.localAddress).contains(told.peer ?? ""))
+            let opened = try #require(kept.first(.opened) { $0.connection == told.connection })
+            #expect(opened.peer == told.peer)
             try clients[7].send([1], to: clients[7].id)
             #expect(try clients[7].read() == .transport(clients[7].id, [1]))
+        }
+    }
+
+    /// Where connections are of either shard, and the id's home is one of them.
+    @Test func anIdThatFlapsBetweenShardsIsToldByItsHome() async throws {
+        let kept = KeptEvents(.warning)
+        try await withRelay(shards: 2) { configuration in
+            configuration.relay?.flapCount = 3
+            configuration.eventSink = kept
+        } _: { server in
+            let clients = try (0..<12).map { _ in try RelayClient.peer("bob", to: server.address) }
+            let told = try #require(kept.first(.relayFlapping))
+            #expect(told.kind == .relayFlapping(clients[0].id) && told.connection != nil && told.severity == .warning)
+            #expect(told.peer.map(clients.map(\.peer.localAddress).contains) ?? true)
         }
     }
 }
@@ -493,10 +542,37 @@ func withRelay(
             let other = try connect("X-Forwarded-For: 10.0.0.1, 192.0.2.8")
             #expect(try !other.readSome().isEmpty)
             let second = try connect("X-Real-IP: 192.0.2.7")
-            let isRefused = try second.readSome().isEmpty
+            let response = String(decoding: try second.readSome(), as: UTF8.self)
             // The loopback has no limit of its own.
-            #expect(isRefused == !trusted.isEmpty)
+            let status = trusted.isEmpty ? "101 Switching Protocols" : "429 Too Many Requests"
+            #expect(response.hasPrefix("HTTP/1.1 \(status)\r\n"), "\(response)")
+            #expect(trusted.isEmpty || server.closed(.addressLimit))
             _ = (first, other)
+        }
+    }
+
+    /// HAProxy's `option forwardfor` passes on what a client says in X-Real-IP: that exempts nobody from the limits.
+    @Test func aClientIsNobodyElseThroughAProxy() async throws {
+        try await withRelay { configuration in
+            configuration.relay?.trustedProxies = ["127.0.0.1"]
+            configuration.addressLimits.connectionsMax = 1
+        } _: { server in
+            func ask(_ real: String) throws -> (peer: Peer, response: String) {
+                let peer = try server.connect()
+                let fields = "X-Real-IP: \(real)\r\nX-Real-Port: 1\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                try peer.send(bytes: Array(RelayClient.request(more: fields).utf8))
+                return (peer, String(decoding: try peer.readSome(), as: UTF8.self))
+            }
+            // The loopback has no limits; the proxy's own address says nothing of who is behind it.
+            for _ in 0..<3 {
+                let liar = try ask("127.0.0.9")
+                #expect(liar.response.hasPrefix("HTTP/1.1 400 ") && liar.response.contains("different clients"))
+            }
+            let first = try ask("127.0.0.1")
+            #expect(first.response.hasPrefix("HTTP/1.1 101 "))
+            #expect(try ask("127.0.0.1").response.hasPrefix("HTTP/1.1 4"))
+            #expect(server.closed(.upgradeRefused, 3) && server.closed(.addressLimit))
+            _ = first
         }
     }
 }

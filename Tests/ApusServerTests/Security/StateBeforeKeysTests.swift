@@ -18,6 +18,9 @@ import Testing
         let sum = slot + slabTables + timer + host + handshake
         print("before its keys a connection has \(sum) bytes: slot \(slot), handshake \(handshake)")
         #expect(sum <= 1024)
+        let peer = MemoryLayout<RelayPeer>.stride
+        print("before its login a relay's peer has \(sum - handshake + peer) bytes: \(peer) of them the relay's")
+        #expect(sum - handshake + peer <= 1024)
     }
 
     /// A part of a packet takes a buffer of the smallest size, whatever it announces; too much is refused.
@@ -35,6 +38,24 @@ import Testing
             try greedy.send(bytes: header + [4, 1])
             #expect(try greedy.read() == nil)
             #expect(server.closed(.oversizePacket))
+        }
+    }
+
+    /// A request's line and fields are refused where they become too long, so that an unfinished one fits a buffer of
+    /// 16 KiB: what the documentation says a stranger may hold of it.
+    @Test func anUnfinishedRequestIsBounded() async throws {
+        let limits = HTTPLimits()
+        #expect(limits.requestByteCountMax - limits.bodyByteCountMax <= 16 << 10)
+        try await withRelay { server in
+            for (head, more) in [
+                ("GET /", String(repeating: "a", count: 4096)),
+                (String(RelayClient.request().dropLast(2)) + "X: ", String(repeating: "a", count: 16 << 10)),
+            ] {
+                let peer = try server.connect()
+                try peer.send(bytes: Array((head + more).utf8))
+                #expect(String(decoding: try peer.readSome(), as: UTF8.self).hasPrefix("HTTP/1.1 4"))
+            }
+            #expect(server.closed(.badRequest, 2))
         }
     }
 }

@@ -22,6 +22,20 @@ struct HTTPResponseTests {
         #expect(encode(sendsBody: false) == head + "\r\n")
     }
 
+    @Test func anUpgradeIsNamedAmongTheConnectionsOptions() {
+        let offer = HTTPResponse(.upgradeRequired, upgrade: "websocket")
+        func tail(keepsAlive: Bool, minorVersion: UInt8) -> String {
+            let bytes = offer.encode(unixSeconds: 0, keepsAlive: keepsAlive, minorVersion: minorVersion)
+            return String(decoding: bytes, as: UTF8.self).split(separator: "GMT\r\n").last.map { "\($0)" } ?? ""
+        }
+        #expect(tail(keepsAlive: true, minorVersion: 1) == "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        #expect(
+            tail(keepsAlive: false, minorVersion: 1) == "Upgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n")
+        #expect(
+            tail(keepsAlive: true, minorVersion: 0)
+                == "Upgrade: websocket\r\nConnection: Upgrade, keep-alive\r\n\r\n")
+    }
+
     @Test func everyStatusHasAPhrase() {
         for status in HTTPStatus.allCases {
             let bytes = HTTPResponse(status).encode(unixSeconds: 0, keepsAlive: true)

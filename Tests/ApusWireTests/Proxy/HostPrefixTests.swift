@@ -133,28 +133,55 @@ struct ForwardedClientTests {
     /// 10.0.0.0/8 is trusted.
     static let cases: [(fields: [String], client: String?)] = [
         ([], nil),
-        (["X-Real-IP: 192.0.2.7"], "192.0.2.7"),
-        (["X-Real-IP: 2001:db8::7", "X-Forwarded-For: 192.0.2.9"], "2001:db8::7"),
-        (["X-Real-IP: nobody", "X-Forwarded-For: 192.0.2.9"], "192.0.2.9"),
-        (["X-Real-IP: nobody"], nil),
-        (["X-Forwarded-For: 192.0.2.7"], "192.0.2.7"),
-        (["X-Forwarded-For: 198.51.100.66, 192.0.2.7"], "192.0.2.7"),
-        (["X-Forwarded-For: 198.51.100.66, 192.0.2.7, 10.1.1.1, 10.2.2.2"], "192.0.2.7"),
-        (["X-Forwarded-For: 198.51.100.66", "X-Forwarded-For: 192.0.2.7", "X-Forwarded-For: 10.1.1.1"], "192.0.2.7"),
-        (["X-Forwarded-For: 10.3.3.3, 10.1.1.1"], "10.3.3.3"),
-        (["X-Forwarded-For: forged, 192.0.2.7"], "192.0.2.7"),
+        (["X-Real-IP: 192.0.2.7"], "192.0.2.7:0"),
+        (["X-Real-IP: 198.51.100.66", "X-Real-IP: 192.0.2.7", "X-Real-Port: 4711"], "192.0.2.7:4711"),
+        (["X-Real-IP: 2001:db8::7", "x-real-port:  4711"], "[2001:db8::7]:4711"),
+        (["X-Real-IP: 192.0.2.7", "X-Real-Port: 65536"], "192.0.2.7:0"),
+        (["X-Real-IP: nobody", "X-Real-Port: 4711"], nil),
+        (["X-Real-Port: 4711"], nil),
+        (["X-Forwarded-For: 192.0.2.7"], "192.0.2.7:0"),
+        (["X-Forwarded-For: 198.51.100.66, 192.0.2.7"], "192.0.2.7:0"),
+        (["X-Forwarded-For: 198.51.100.66, 192.0.2.7, 10.1.1.1, 10.2.2.2"], "192.0.2.7:0"),
+        (
+            ["X-Forwarded-For: 198.51.100.66", "X-Forwarded-For: 192.0.2.7", "X-Forwarded-For: 10.1.1.1"],
+            "192.0.2.7:0"
+        ),
+        (["X-Forwarded-For: 10.3.3.3, 10.1.1.1"], "10.3.3.3:0"),
+        (["X-Forwarded-For: forged, 192.0.2.7"], "192.0.2.7:0"),
         (["X-Forwarded-For: 192.0.2.7, unknown"], nil),
         (["X-Forwarded-For: 192.0.2.7, unknown, 10.1.1.1"], nil),
         (["X-Forwarded-For: ,"], nil),
+        // Both, and they agree. A port that the client may have sent does not count.
+        (["X-Real-IP: 192.0.2.7", "X-Real-Port: 4711", "X-Forwarded-For: 192.0.2.7"], "192.0.2.7:0"),
+        (["X-Forwarded-For: 198.51.100.66, 192.0.2.7, 10.1.1.1", "X-Real-IP: 192.0.2.7"], "192.0.2.7:0"),
+        (["X-Real-IP: 10.1.1.1", "X-Forwarded-For: 192.0.2.7, 10.1.1.1"], "192.0.2.7:0"),
+        (["X-Real-IP: nobody", "X-Forwarded-For: 192.0.2.9"], "192.0.2.9:0"),
     ]
 
     @Test(arguments: cases.indices) func isWhoTheLastTrustedProxyHeard(index: Int) throws {
         let (fields, client) = Self.cases[index]
+        #expect(try endpoint(fields).map { "\($0)" } == client)
+    }
+
+    /// What a client writes into the field that its proxy leaves alone: HAProxy's `option forwardfor` passes X-Real-IP
+    /// on, nginx's `proxy_set_header X-Real-IP` passes X-Forwarded-For on. Neither makes it somebody else.
+    @Test(arguments: [
+        ["X-Real-IP: 127.0.0.1", "X-Forwarded-For: 192.0.2.7"],
+        ["X-Real-IP: 127.0.0.1", "X-Real-Port: 1", "X-Forwarded-For: 10.1.1.1, 192.0.2.7"],
+        ["X-Forwarded-For: 127.0.0.1", "X-Real-IP: 192.0.2.7", "X-Real-Port: 4711"],
+        ["X-Forwarded-For: 127.0.0.1, 10.1.1.1", "X-Real-IP: 192.0.2.7"],
+        ["X-Forwarded-For: unknown", "X-Real-IP: 192.0.2.7"],
+        ["X-Forwarded-For:", "X-Real-IP: 192.0.2.7"],
+    ])
+    func aFieldThatTheProxyLeftAloneIsNotBelieved(fields: [String]) {
+        #expect(throws: ForwardedClientViolation.twoClients) { try endpoint(fields) }
+    }
+
+    private func endpoint(_ fields: [String]) throws -> IPEndpoint? {
         let text = "GET / HTTP/1.1\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n"
         let bytes = Array(text.utf8)
-        guard case .request(let request) = decodeHTTP(bytes) else { return }
+        guard case .request(let request) = decodeHTTP(bytes) else { preconditionFailure("no request: \(text)") }
         let trusted = try CIDRList(parsing: ["10.0.0.0/8"])
-        let found = ForwardedClient.address(in: request, bytes.span.bytes, trusting: trusted)
-        #expect(found == client.flatMap(IPAddress.init(parsing:)))
+        return try ForwardedClient.endpoint(in: request, bytes.span.bytes, trusting: trusted)
     }
 }

@@ -25,7 +25,8 @@ def play(report, rig):
     certificate, key = rig.certificate()
     with rig.serve(flags=tls_flags(certificate, key)) as relay:
         report.play("login: over TLS, and both directions", lambda: over_tls(relay, certificate))
-        report.play("login: TLS agrees on http/1.1 with who offers it", lambda: application_protocol(relay, certificate))
+        report.play(
+            "login: TLS agrees on http/1.1 with who offers it", lambda: application_protocol(relay, certificate))
     with rig.serve(settings={"max_token_lifetime": "1h"}) as relay:
         report.play("login: a token that lives too long", lambda: refused(
             relay, wire.auth(wire.peer_id("eve"), wire.token(SECRET, 7200)), (1008, "lifetime_too_long")))

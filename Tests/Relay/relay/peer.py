@@ -25,8 +25,8 @@ class Ended(Exception):
 class Peer:
     """A WebSocket to the relay's path. It answers health checks until it is told to be `silent`."""
 
-    def __init__(self, address, *, certificate=None, protocols=(), host="relay.test", fields=(), path="/relay", preface=b"",
-                 source="127.0.0.1", receive_buffer=None):
+    def __init__(self, address, *, certificate=None, protocols=(), host="relay.test", fields=(), path="/relay",
+                 preface=b"", source="127.0.0.1", receive_buffer=None):
         self.silent, self.health_check_count = False, 0
         self._frames = wire.FrameReader()
         self.stream = socket.socket()

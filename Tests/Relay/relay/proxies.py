@@ -88,6 +88,8 @@ def play(report, rig):
     with rig.serve(settings={"trusted_proxies": "127.0.0.1"}) as relay:
         report.play("proxies: HAProxy, HTTP, TLS in front, X-Forwarded-For", lambda: behind_haproxy(
             rig, relay, with_port=False, mode="http", option="option forwardfor", sending="", is_tls=True))
+        report.play("proxies: HAProxy passes X-Real-IP on, which makes nobody another", lambda: behind_haproxy(
+            rig, relay, with_port=False, mode="http", option="option forwardfor", sending="", lie="X-Real-IP"))
         report.play("proxies: who is not trusted is not believed", lambda: not_believed(relay))
     flags = ["--relay", *plain_flags(TLS_URL), "--trusted-proxies", "127.0.0.1"]
     with rig.serve(flags=flags) as relay:
@@ -119,7 +121,7 @@ def not_believed(relay):
 # --- real ones --------------------------------------------------------------------------------------------------------
 
 
-def behind_haproxy(rig, relay, *, with_port, mode, option, sending, is_tls=False):
+def behind_haproxy(rig, relay, *, with_port, mode, option, sending, is_tls=False, lie=None):
     port, certificate, tls = _free_port(), None, ""
     if is_tls:
         certificate, key = rig.certificate()
@@ -129,6 +131,8 @@ def behind_haproxy(rig, relay, *, with_port, mode, option, sending, is_tls=False
         mode=mode, port=port, tls=tls, option=option, relay=relay.address[1], sending=sending))
     with Proxy(rig, port, "haproxy", "-db", "-f", str(configuration)):
         _exchange(relay, ("127.0.0.1", port), certificate, with_port)
+        if lie:
+            _lie(("127.0.0.1", port), certificate, lie)
 
 
 def behind_nginx(rig, relay):
@@ -139,6 +143,7 @@ def behind_nginx(rig, relay):
         folder=folder, port=port, certificate=certificate, key=key, relay=relay.address[1]))
     with Proxy(rig, port, "nginx", "-p", str(folder), "-c", str(configuration)):
         _exchange(relay, ("127.0.0.1", port), certificate, with_port=True)
+        _lie(("127.0.0.1", port), certificate, "X-Forwarded-For")
 
 
 class Proxy:
@@ -183,6 +188,13 @@ def _exchange(relay, address, certificate, with_port):
                 target.expect_from(source, b"p" * size)
         for name, peer in (("alice", alice), ("bob", bob)):
             _require_listed(relay, name, "%s:%d" % peer.local if with_port else peer.local[0])
+
+
+def _lie(address, certificate, field):
+    """The field that the proxy passes on as it was sent: the loopback, which is no proxy's, would have no limits."""
+    fields = [(field, "127.0.0.9")]
+    with Peer(address, certificate=certificate, host="localhost", source=CLIENT, fields=fields) as peer:
+        require(peer.status == 400, f"with {field} of its own it was answered {peer.status}")
 
 
 def _require_listed(relay, name, address):

@@ -191,7 +191,7 @@ extension KeyEffect {
                 .joined(separator: " ")
         },
         effect(
-            RelayLimitKeys.trustedProxies, ["['127.0.0.1']": "101 closed", "['192.0.2.1']": "101 101"],
+            RelayLimitKeys.trustedProxies, ["['127.0.0.1']": "101 429", "['192.0.2.1']": "101 101"],
             ["server.max_connections_per_address": "1"]
         ) { server in
             let peers = try (0..<2).map { _ in try Peer(to: server.address(of: .relay)) }

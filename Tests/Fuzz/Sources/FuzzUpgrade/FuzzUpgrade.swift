@@ -36,21 +36,26 @@ func fuzz(_ input: [UInt8]) {
 }
 
 func check(_ upgrade: WebSocketUpgrade, _ request: HTTPRequestLayout) {
-    let ranges = [upgrade.origin, upgrade.realAddress, upgrade.realPort, upgrade.forwardedFor].compactMap { $0 }
-    for range in ranges + [upgrade.key] {
+    for range in [upgrade.key, upgrade.origin].compactMap({ $0 }) {
         let isInside = range.lowerBound >= request.fields.lowerBound && range.upperBound <= request.fields.upperBound
         require(isInside, "a value outside the fields")
     }
 }
 
-/// With nobody trusted the last address of X-Forwarded-For is the client, unless X-Real-IP is one.
+/// With nobody trusted the last address of X-Forwarded-For is the client, and X-Real-IP names the same or stands alone.
 func checkForwarding(_ request: HTTPRequestLayout, _ stream: [UInt8]) {
-    let found = ForwardedClient.address(in: request, stream.span.bytes, trusting: CIDRList())
     let fields = NaiveRequest(request, stream).fields
     let real = fields.last { $0.name == "x-real-ip" }.flatMap { IPAddress(parsing: $0.value) }
-    let entries = fields.filter { $0.name == "x-forwarded-for" }
-        .flatMap { $0.value.split(separator: ",").map(trimmed).filter { !$0.isEmpty } }
-    require(found == (real ?? entries.last.flatMap { IPAddress(parsing: $0) }), "another client")
+    let forwarded = fields.filter { $0.name == "x-forwarded-for" }
+    let entries = forwarded.flatMap { $0.value.split(separator: ",").map(trimmed).filter { !$0.isEmpty } }
+    let last = entries.last.flatMap { IPAddress(parsing: $0) }
+    do throws(ForwardedClientViolation) {
+        let found = try ForwardedClient.endpoint(in: request, stream.span.bytes, trusting: CIDRList())
+        require(found?.address == (forwarded.isEmpty ? real : last), "another client")
+        require(real == nil || real == found?.address, "one of two clients was believed")
+    } catch {
+        require(real != nil && !forwarded.isEmpty && real != last, "refused without a reason")
+    }
 }
 
 /// A reader that splits at line ends and believes nothing.
