@@ -42,6 +42,8 @@ package struct Limits: Sendable {
     /// is said besides: answers to pings, probes, news.
     static let relayGatheredByteCountMax = 64 << 10
     static let relayControlByteCountMax = 16 << 10
+    /// The same of all that is said to who has not logged in: answers to a few pings.
+    static let relayStrangerByteCountMax = 1 << 10
     /// After our FIN a peer has so long to send its own; until then its bytes are read and thrown away.
     static let lingerTimeout: Nanoseconds = 2 * .second
     /// A turn that comes so much later than it was to: the process was stopped. Peers then have as long again to be

@@ -78,7 +78,9 @@ extension ShardState {
 
     /// What must be said besides has some room more.
     func mayAddControl(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
-        connection.pointee.gatheredByteCount < Limits.relayGatheredByteCountMax + Limits.relayControlByteCountMax
+        let limit = connection.pointee.isEstablished
+            ? Limits.relayGatheredByteCountMax + Limits.relayControlByteCountMax : Limits.relayStrangerByteCountMax
+        return connection.pointee.gatheredByteCount < limit
     }
 
     /// The connection has enough: the message waits its turn, and the oldest of whoever has most waiting may have to go

@@ -181,7 +181,9 @@ extension RelaySession {
         var reason = CloseReason.webSocketViolation
         if violation.closeCode == .messageTooBig, !connection.pointee.isEstablished {
             // Longer than a first message may be: a login that is refused, whatever layer noticed.
-            state.pointee.counters.relay.count(.oversize(byteCount: RelayFormat.authByteCountMax + 1))
+            let refusal = RelayRefusal.message(.oversize(byteCount: RelayFormat.authByteCountMax + 1))
+            state.pointee.counters.relay.count(refusal)
+            state.pointee.note(.relayRefused(refusal), of: connection)
             reason = .authRefused
         }
         return state.pointee.sayClose(violation.closeCode, "\(violation.closeReason)", to: connection, reason)
