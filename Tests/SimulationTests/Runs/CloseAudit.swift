@@ -35,7 +35,7 @@ extension Simulation {
 
     /// Connections are forced at one moment, each once.
     func checkForced() {
-        let accepted = Int(shard.state.pointee.counters.accepted.count)
+        let accepted = Int(state.pointee.counters.accepted.count)
         let (before, now) = (audit.forcedCount, shared.forcedCount)
         let most = audit.unfinishedCount + accepted - audit.acceptedCount
         if now != before, before > 0 || !isForced || now > most {

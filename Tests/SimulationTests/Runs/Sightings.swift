@@ -51,7 +51,7 @@ extension Sightings {
 
 extension Sightings {
     init(of simulation: Simulation) {
-        let (counters, tally) = (simulation.shard.state.pointee.counters, simulation.kernel.tally)
+        let (counters, tally) = (simulation.state.pointee.counters, simulation.kernel.tally)
         for reason in CloseReason.allCases { note("closed \(reason.label)", counters.closed(reason)) }
         for reason in RefusalReason.allCases { note("refused \(reason.label)", counters.refused(reason)) }
         for reason in DropReason.allCases { note("dropped \(reason.label)", counters.dropped(reason)) }
