@@ -1,5 +1,5 @@
-// What a server may hold against a client, whatever it speaks: seen from the client's side, with some allowance for what
-// the server cannot have seen yet.
+// What a server may hold against a client, whatever it speaks: seen from the client's side, with some allowance for
+// what the server cannot have seen yet.
 
 import ApusReactor
 import ApusServer

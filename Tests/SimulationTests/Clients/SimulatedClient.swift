@@ -1,5 +1,5 @@
-// A simulated client, whatever it speaks: it connects, and step by step reads, writes and ends, with its manners. What it
-// says and what it must hear its subclasses know.
+// A simulated client, whatever it speaks: it connects, and step by step reads, writes and ends, with its manners. What
+// it says and what it must hear its subclasses know.
 
 import ApusReactor
 

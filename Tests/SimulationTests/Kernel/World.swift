@@ -1,5 +1,5 @@
-// What the simulated kernels of one run share: the time, what will happen, who can be woken, and the first thing that did
-// not hold. A run with several shards has a kernel for each; which of them gets on is not for the world to say.
+// What the simulated kernels of one run share: the time, what will happen, who can be woken, and the first thing that
+// did not hold. A run with several shards has a kernel for each; which of them gets on is not for the world to say.
 
 import ApusReactor
 

@@ -1,4 +1,4 @@
-// What a simulated peer hears: the answer to its upgrade, then frames, a message in each (relay.md §1.3, RFC 6455 §5.2).
+// What a simulated peer hears: the answer to its upgrade, then frames with a message in each (relay.md §1.3).
 
 import ApusServer
 

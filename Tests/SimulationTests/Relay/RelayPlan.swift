@@ -127,14 +127,16 @@ struct RelayPlan {
 
     mutating func peer(_ index: Int) -> (script: RelayScript, manners: Manners, shard: Int) {
         if cast.indices.contains(index) { return cast[index] }
-        let shard = random.below(shardCount)
-        return (script(), manners(), shard)
+        let (shard, script) = (random.below(shardCount), script())
+        return (script, manners(for: script), shard)
     }
 
-    private mutating func manners() -> Manners {
+    private mutating func manners(for script: RelayScript) -> Manners {
         var manners = Manners.random(&random)
-        manners.writeMax = max(manners.writeMax, flavour == .flood ? 4000 : 20)
-        manners.readMax = max(manners.readMax, flavour == .flood ? 1000 : 100)
+        // However slow, it takes no more than a few hundred steps.
+        manners.writeMax = max(manners.writeMax, 20, script.acts.reduce(0) { $0 + $1.byteCount } / 200)
+        let isBulky = flavour == .flood || flavour == .tightMemory
+        manners.readMax = max(manners.readMax, isBulky ? 1000 : 100)
         manners.window = .max
         if flavour == .crowd { (manners.writeMax, manners.reactionMax) = (65_536, 100_000) }
         if flavour == .twins { manners.start = random.nanoseconds(upTo: 3 * .second) }
@@ -144,7 +146,9 @@ struct RelayPlan {
     private mutating func script() -> RelayScript {
         let id = random.below(idCount)
         let strangersPerMille = flavour == .strangers ? 600 : 120
-        if random.chance(perMille: strangersPerMille) { return RelayScript(id: id, opening: strangersOpening(id)) }
+        guard !random.chance(perMille: strangersPerMille) else {
+            return RelayScript(id: id, opening: strangersOpening(id))
+        }
         let login = RelayWire.auth(id, RelayWire.validToken)
         var script = RelayScript(id: id, opening: .login(login, refusedFor: nil))
         script.isEager = random.chance(perMille: 200)
@@ -214,7 +218,8 @@ struct RelayPlan {
 
     private mutating func flood() -> [RelayAct] {
         let (destination, byteCount) = (random.below(idCount), random.choice([400, 1300, 8000]))
-        return (0..<min(150, (flavour == .flood ? 250_000 : 60_000) / byteCount)).map { _ in .datagram(to: destination, byteCount: byteCount) }
+        let count = min(150, (flavour == .flood ? 250_000 : 60_000) / byteCount)
+        return (0..<count).map { _ in .datagram(to: destination, byteCount: byteCount) }
     }
 
     private mutating func ending(of script: RelayScript) -> RelayScriptEnding {

@@ -1,5 +1,5 @@
-// Hundreds of short runs of a relay, each from its seed; every invariant holds in each, and together they meet all there
-// is to meet.
+// Hundreds of short runs of a relay, each from its seed; every invariant holds in each, and together they meet all
+// there is to meet.
 
 import Testing
 

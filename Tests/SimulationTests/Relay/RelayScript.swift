@@ -25,6 +25,18 @@ enum RelayAct {
     case rest(Nanoseconds)
 }
 
+extension RelayAct {
+    /// About what it says.
+    var byteCount: Int {
+        switch self {
+        case .datagram(_, let byteCount): 46 + byteCount
+        case .subscribe(let ids), .unsubscribe(let ids): 10 + 36 * ids.count
+        case .ping, .oddList: 100
+        case .rest: 0
+        }
+    }
+}
+
 /// How a peer ends its side when it has done all it wanted.
 enum RelayScriptEnding {
     case stay

@@ -125,7 +125,8 @@ extension Simulation {
     }
 
     private func isOwedReplies(_ client: ModelClient, _ reason: CloseReason) -> Bool {
-        if isStopped || plan.isTight || client.hasStalled(plan.configuration) || client.isSlow(plan.configuration) { return false }
+        if isStopped || plan.isTight { return false }
+        if client.hasStalled(plan.configuration) || client.isSlow(plan.configuration) { return false }
         switch reason {
         case .peerFinished, .drained, .truncated: return true
         // Whoever goes on talking gets a reset in the end: the server lingers for so long and no longer.

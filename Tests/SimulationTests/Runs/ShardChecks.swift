@@ -1,5 +1,5 @@
-// What holds of any shard, whatever its listeners speak: in a turn the kernel's part and the pool's, at the end that all
-// is given back and that what was counted is what happened.
+// What holds of any shard, whatever its listeners speak: in a turn the kernel's part and the pool's, at the end that
+// all is given back and that what was counted is what happened.
 
 import ApusReactor
 import ApusServer
