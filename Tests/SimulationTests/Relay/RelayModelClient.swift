@@ -263,6 +263,8 @@ extension RelayModelClient {
         guard state == .connected, let socket else { return state != .waiting }
         if hasStalledForGood { return isDone }
         guard case .stay = script.ending, isPeer, isDone, !isToldToLeave else { return false }
+        // It may not have seen yet that the relay has ended it.
+        guard !socket.finished, !socket.reset else { return false }
         return speech.isSaid && socket.inbound.isEmpty && socket.outbound.isEmpty && !hearing.isAmidFrame
             && kernel.now >= restsUntil
     }

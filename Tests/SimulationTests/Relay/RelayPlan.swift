@@ -80,8 +80,8 @@ struct RelayPlan {
         var relay = RelayConfiguration(instanceURL: RelayPlan.url, secrets: [RelayClient.secret])
         relay.healthInterval = random.choice([.seconds(3), .seconds(25)])
         relay.livenessTimeout = random.choice([.seconds(7), .seconds(45)])
-        relay.backlogByteCountMax = random.choice([16 << 10, 64 << 10])
-        relay.backlogBudgetPerShard = random.choice([32 << 10, 1 << 20])
+        relay.backlogByteCountMax = random.choice([16 << 10, 64 << 10, 64 << 10])
+        relay.backlogBudgetPerShard = random.choice([32 << 10, 32 << 10, 1 << 20])
         relay.messageAgeMax = random.choice([.milliseconds(50), .seconds(1), .seconds(30)])
         relay.subscriptionsPerPeerMax = random.choice([4, 1000])
         relay.subscriptionsPerShardMax = random.choice([3, 2000, 2000])
@@ -99,7 +99,7 @@ struct RelayPlan {
             // More than a connection gathers (64 KiB), its socket holds and a backlog takes.
             (bufferByteCount, inboundMax, outboundMax) = (16_384, 65_536, random.choice([2048, 8192]))
             clientCount = random.within(2, 4)
-            idCount = clientCount
+            (idCount, bufferCount) = (clientCount, 8)
         case .twins: (clientCount, idCount) = (random.within(4, 10), random.within(1, 2))
         case .crowd:
             (mailSizes.controlCount, mailSizes.pendingCount) = (4, 512)
@@ -136,6 +136,7 @@ struct RelayPlan {
         // However slow, it takes no more than a few hundred steps.
         manners.writeMax = max(manners.writeMax, 20, script.acts.reduce(0) { $0 + $1.byteCount } / 200)
         let isBulky = flavour == .flood || flavour == .tightMemory
+        if flavour == .flood, random.chance(perMille: 500) { manners.writeMax = 65_536 }
         manners.readMax = max(manners.readMax, isBulky ? 1000 : 100)
         manners.window = .max
         if flavour == .crowd { (manners.writeMax, manners.reactionMax) = (65_536, 100_000) }
@@ -184,7 +185,10 @@ struct RelayPlan {
         if random.chance(perMille: 600) { acts.append(.rest(random.within(1, 400).milliseconds)) }
         if flavour == .gossip { acts.append(.subscribe(Array(0..<idCount))) }
         for _ in 0..<random.within(0, 14) { acts.append(act()) }
-        if flavour == .flood || flavour == .tightMemory, random.chance(perMille: 700) { acts += flood() }
+        if flavour == .flood || flavour == .tightMemory, random.chance(perMille: 700) {
+            if random.chance(perMille: 500) { acts.append(.rest(random.within(600, 1200).milliseconds)) }
+            acts += flood()
+        }
         return acts
     }
 

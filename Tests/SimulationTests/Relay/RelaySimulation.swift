@@ -18,7 +18,7 @@ final class RelaySimulation {
     let world = World()
     let shared: SharedState
     let shards: [SimulatedShard]
-    let post = Post()
+    let post: Post
     private(set) var clients: [RelayModelClient] = []
     var audit = CloseAudit()
     var epochs = EpochWatch()
@@ -35,6 +35,7 @@ final class RelaySimulation {
     init(_ plan: RelayPlan) throws {
         self.plan = plan
         let configuration = plan.configuration
+        post = Post(shardCount: plan.shardCount)
         shared = try SharedState(
             shardCount: plan.shardCount, connectionsMax: configuration.maxConnections, mailSizes: plan.mailSizes,
             relaySeed: plan.seed)
