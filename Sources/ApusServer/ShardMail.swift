@@ -112,7 +112,7 @@ extension ControlMessage {
 
 extension SharedState {
     /// Close descriptors that were handed to a shard which ended before it took them; only after all shards have ended.
-    func closeLeftovers() {
+    package func closeLeftovers() {
         for source in entries.indices {
             for target in entries.indices where target != source {
                 let (outbox, inbox) = (mail.outbox(from: source, to: target), mail.inbox(from: source, to: target))

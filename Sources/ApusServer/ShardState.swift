@@ -61,7 +61,7 @@ package struct ShardState: ~Copyable {
     package var pool: BufferPool
     package var asyncReplies = AsyncReplies()
     /// Nil until a listener may speak `relay`; then for good.
-    private(set) var relay: UnsafeMutablePointer<RelayShard>?
+    package private(set) var relay: UnsafeMutablePointer<RelayShard>?
     let routes: Routes
     private(set) var unknownCommand: UnknownCommand
     /// Looked at when a connection is accepted.

@@ -38,7 +38,7 @@ package final class SharedState: Sendable {
     let tickets: TicketKeys
     package let events: ServerEvents
     /// Where ids of peers go, the same in all shards; nobody outside knows it.
-    let relaySeed = UInt64.random(in: .min ... .max)
+    let relaySeed: UInt64
     /// Connections there can ever be at once, and as many again that have left and are still known somewhere.
     let peersMax: Int
     private let connections = Atomic<Int>(0)
@@ -48,10 +48,12 @@ package final class SharedState: Sendable {
     /// Connections that drains had to force.
     private let forced = Atomic<Int>(0)
 
+    /// - Parameter relaySeed: random, but for a simulation that has to be had again.
     package init(
         shardCount: Int, connectionsMax: Int, handshakesPerSecond: Int = 1, mailSizes: MailboxSizes = MailboxSizes(),
-        events: ServerEvents? = nil
+        relaySeed: UInt64 = .random(in: .min ... .max), events: ServerEvents? = nil
     ) throws(SystemError) {
+        self.relaySeed = relaySeed
         self.events = if let events { events } else { try ServerEvents() }
         replay = ReplayTable(handshakesPerSecond: handshakesPerSecond)
         tickets = TicketKeys(nowSeconds: 0)

@@ -5,7 +5,7 @@ import ApusRelay
 import ApusWire
 
 /// How far a relay connection is.
-enum RelayStage: UInt8, BitwiseCopyable {
+package enum RelayStage: UInt8, BitwiseCopyable {
     /// The HTTP request that asks for a WebSocket is awaited.
     case upgrade
     /// The first message is awaited, which says who the peer is.
@@ -20,16 +20,16 @@ package struct RelayPeer: BitwiseCopyable {
     /// A peer that sends nothing for so long rests, as dashboards count (relay.md §3.7).
     static let activityLength: Nanoseconds = 30 * .second
 
-    var stage = RelayStage.upgrade
+    package var stage = RelayStage.upgrade
     /// News wait for room on its connection.
     var hasNews = false
     /// It was interested in others at some time, so homes know of it.
     var hasSubscribed = false
     /// Meaningful from `peer` on.
-    private(set) var id = PeerID.zero
+    package private(set) var id = PeerID.zero
     var conversation = WebSocketConversation(messageByteCountMax: RelayFormat.authByteCountMax)
     /// A message that comes in fragments, unmasked.
-    var fragments = Inbound()
+    package var fragments = Inbound()
     /// When it was last asked whether it is there.
     var lastProbed = Instant(nanoseconds: 0)
     /// It is counted as one that sends, and when it last did.

@@ -5,20 +5,20 @@ import ApusReactor
 import ApusRelay
 import ApusWire
 
-struct RelayShard: ~Copyable {
+package struct RelayShard: ~Copyable {
     private(set) var settings: RelaySettings
     /// Which shard is an id's home.
-    let hash: PeerHash
+    package let hash: PeerHash
     /// Where every peer of the server is.
-    var directory: PeerDirectory
+    package var directory: PeerDirectory
     /// Of the ids whose home is this shard: who has them, and who is interested.
-    var registry: PeerRegistry
+    package var registry: PeerRegistry
     /// Of those ids: what other shards could not be told yet.
     var untold: UntoldPlaces
     /// For peers of this shard: who came and went.
-    var news: PeerNewsQueue
+    package var news: PeerNewsQueue
     /// For peers of this shard whose connections have enough to send.
-    var backlog: RelayBacklog
+    package var backlog: RelayBacklog
     /// Peers that wait for room in a lane to another shard, and those that wait for a buffer.
     var awaitingLanes: WaitingSlots
     var awaitingBuffers: WaitingSlots
@@ -66,7 +66,7 @@ struct RelayShard: ~Copyable {
 
     // MARK: Subscribers that end
 
-    var isForgetting: Bool { forgottenCount > 0 }
+    package var isForgetting: Bool { forgottenCount > 0 }
 
     /// This subscriber wants to hear of nobody any more.
     mutating func forget(_ subscriber: UInt64) {
@@ -94,7 +94,7 @@ struct RelayShard: ~Copyable {
 
     /// The peer in a slot. Its memory stands as long as the shard.
     @inline(__always)
-    func peer(_ slot: UInt32) -> UnsafeMutablePointer<RelayPeer> { peers + Int(slot) }
+    package func peer(_ slot: UInt32) -> UnsafeMutablePointer<RelayPeer> { peers + Int(slot) }
 
     /// A frame's payload, unmasked, in scratch memory that stands as long as the shard; valid until the next one.
     mutating func unmask(_ payload: RawSpan, _ key: UInt32) -> UnsafeRawBufferPointer {

@@ -4,42 +4,11 @@
 import ApusReactor
 import ApusServer
 
-final class ModelClient: SocketPeer {
-    enum State: Equatable {
-        case waiting
-        case connected
-        case ended(End)
-    }
-
-    enum End: Equatable {
-        /// Nobody listened any more.
-        case notConnected
-        /// It read the server's FIN, behind all that was sent before.
-        case finish
-        case reset
-        case ownReset
-        case vanished
-    }
-
-    let number: UInt8
+final class ModelClient: SimulatedClient {
     let script: Script
-    let manners: Manners
     let bounds: ScriptBounds
-    private unowned let kernel: SimulatedKernel
-    private var listener: SimulatedListener
-    private let host: HostAddress?
-    private var random: Generator
-
-    private(set) var state = State.waiting
-    private(set) var socket: SimulatedSocket?
-    private(set) var speech: Speech
     private(set) var hearing: Hearing
-    private(set) var arrival = Instant.never
     private(set) var isToldToLeave = false
-    private(set) var hasFinished = false
-    /// When it last got on in any way; the end of a sulk lies in the future.
-    private(set) var lastProgress: Instant
-    private var isStepScheduled = false
     /// Replies that must come before it is told to leave.
     private var repliesOwedFirst = 0
 
@@ -47,76 +16,21 @@ final class ModelClient: SocketPeer {
         _ number: UInt8, _ script: Script, _ manners: Manners, on listener: SimulatedListener,
         of kernel: SimulatedKernel, from host: HostAddress? = nil
     ) {
-        self.host = host
-        self.number = number
         self.script = script
-        self.manners = manners
-        self.listener = listener
-        self.kernel = kernel
         bounds = ScriptBounds(script)
-        random = Generator(seed: kernel.random.next())
-        speech = Speech(script.requests)
         hearing = Hearing(number, script)
-        lastProgress = kernel.now + manners.start
-        kernel.agenda.add({ [unowned self] in connect() }, at: lastProgress)
+        super.init(number, Speech(script.requests), manners, on: listener, of: kernel, from: host)
     }
 
-    var name: String { "client \(number)" }
+    // MARK: Saying
 
-    /// Where it meant to connect has another socket now.
-    func move(from old: SimulatedListener, to new: SimulatedListener) {
-        if listener === old { listener = new }
-    }
-
-    private func connect() {
-        (lastProgress, arrival) = (kernel.now, kernel.now)
-        socket = kernel.connect(to: listener, self, from: host)
-        state = socket == nil ? .ended(.notConnected) : .connected
-        scheduleStep()
-    }
-
-    func socketChanged() { scheduleStep() }
-
-    private func scheduleStep() {
-        guard state == .connected, !isStepScheduled else { return }
-        isStepScheduled = true
-        // Never at once: whoever changed the socket is still at work on it.
-        var delay = 1 + random.nanoseconds(upTo: manners.reactionMax)
-        if random.chance(perMille: manners.sulksPerMille) {
-            delay += random.nanoseconds(upTo: manners.sulkMax)
-            lastProgress = max(lastProgress, kernel.now + delay)
-        }
-        kernel.agenda.add({ [unowned self] in step() }, at: kernel.now + delay)
-    }
-
-    private func step() {
-        isStepScheduled = false
-        guard state == .connected, let socket else { return }
-        let hasRead = read(from: socket)
-        if state != .connected { return }
-        queueRequests()
-        let hasWritten = write(to: socket)
-        if hasRead || hasWritten { lastProgress = max(lastProgress, kernel.now) }
-        endWhenDue(socket)
-        if !socket.outbound.isEmpty || !speech.isSaid && socket.inboundRoom > 0 { scheduleStep() }
-    }
-}
-
-// MARK: Saying
-
-extension ModelClient {
-    private func queueRequests() {
+    override func speak() {
         while !speech.isMute, !speech.isAllQueued, !isLeaving, repliesDue - hearing.replyCount < manners.window,
             speech.unsentByteCount < 1 << 16
         { speech.sayNextRequest() }
     }
 
-    private func write(to socket: SimulatedSocket) -> Bool {
-        guard !speech.isSaid, !hasFinished else { return false }
-        return speech.write(countMax: random.within(1, manners.writeMax), to: socket, of: kernel)
-    }
-
-    private func endWhenDue(_ socket: SimulatedSocket) {
+    override func endWhenDue(_ socket: SimulatedSocket) {
         if isLeaving, !speech.isMute { return finishWhenSaid(socket) }
         guard speech.isAllQueued else { return }
         switch script.ending {
@@ -139,41 +53,14 @@ extension ModelClient {
         scheduleStep()
     }
 
-    private func finishWhenSaid(_ socket: SimulatedSocket) {
-        guard speech.isSaid, !hasFinished else { return }
-        hasFinished = true
-        lastProgress = max(lastProgress, kernel.now)
-        kernel.finish(socket)
-    }
+    // MARK: Hearing
 
-    private func reset(_ socket: SimulatedSocket) {
-        state = .ended(.ownReset)
-        kernel.reset(socket)
-    }
-}
-
-// MARK: Hearing
-
-extension ModelClient {
-    private func read(from socket: SimulatedSocket) -> Bool {
-        let count = hearing.read(countMax: random.within(1, manners.readMax), from: socket, of: kernel)
+    override func hear(countMax: Int, from socket: SimulatedSocket) -> Int {
+        let count = hearing.read(countMax: countMax, from: socket, of: kernel)
         while count > 0, let heard = hearing.next(repliesDue: repliesDue) {
             if !react(to: heard) { break }
         }
-        guard socket.outbound.isEmpty else { return true }
-        if socket.reset {
-            state = .ended(.reset)
-        } else if socket.finished {
-            state = .ended(.finish)
-            if manners.finishesInTurn { finishInTurn(socket) }
-        }
-        return count > 0
-    }
-
-    private func finishInTurn(_ socket: SimulatedSocket) {
-        guard !hasFinished else { return }
-        hasFinished = true
-        kernel.finish(socket)
+        return count
     }
 
     /// False: nothing that follows would make sense.
@@ -238,6 +125,4 @@ extension ModelClient {
         if speech.isMute, case .truncate = script.ending { return true }
         return false
     }
-
-    var hasReset: Bool { state == .ended(.ownReset) }
 }

@@ -5,8 +5,8 @@ import ApusReactor
 struct Speech {
     private let requests: [Request]
     private var unsent = ByteQueue()
-    private var queuedByteCount = 0
-    private var writtenByteCount = 0
+    private(set) var queuedByteCount = 0
+    private(set) var writtenByteCount = 0
     /// Where each queued request ends, counted in bytes from the first.
     private var requestEnds: [Int] = []
     /// When messages were written that put off the idle timeout.
@@ -45,7 +45,8 @@ struct Speech {
 
     mutating func sayPong() { say(Wire.pong) }
 
-    private mutating func say(_ bytes: [UInt8]) {
+    /// What is no request.
+    mutating func say(_ bytes: [UInt8]) {
         unsent.append(bytes)
         queuedByteCount += bytes.count
         if !bytes.isEmpty { packetEnds.append(queuedByteCount) }

@@ -4,7 +4,9 @@ import ApusReactor
 
 extension SimulatedKernel {
     func listen(inboundMax: Int, outboundMax: Int) -> SimulatedListener {
-        let listener = SimulatedListener(number: listeners.count, inboundMax: inboundMax, outboundMax: outboundMax)
+        let listener = SimulatedListener(
+            number: number << SimulatedKernel.listenerBits + listeners.count, inboundMax: inboundMax,
+            outboundMax: outboundMax)
         listeners.append(listener)
         return listener
     }
@@ -14,7 +16,8 @@ extension SimulatedKernel {
         to listener: SimulatedListener, _ peer: any SocketPeer, from host: HostAddress? = nil
     ) -> SimulatedSocket? {
         guard !listener.isClosed else { return nil }
-        let socket = SimulatedSocket(number: sockets.count, of: listener, from: host)
+        let socket = SimulatedSocket(
+            number: number << SimulatedKernel.socketBits + sockets.count, of: listener, from: host)
         socket.peer = peer
         sockets.append(socket)
         listener.backlog.append(socket)

@@ -51,6 +51,12 @@ extension SimulatedKernel {
         submissions.append(.wake)
     }
 
+    func prepareDoorbell(of descriptor: Descriptor, delivering delivered: Token, _ token: Token) {
+        let shard = Int(descriptor.number - SimulatedKernel.ringFirst)
+        world.doorbellsUnderWay[shard, default: 0] += 1
+        submissions.append(.doorbell(shard: shard, delivered, token: token))
+    }
+
     func recycle(_ lease: Lease) {
         if !buffers.recycle(lease) { report(.leaseRecycledTwice, "buffer \(lease.bufferID)") }
     }
@@ -105,7 +111,7 @@ extension SimulatedKernel {
 
     /// The socket of a descriptor that may still be used; nil, and reported, when it may not.
     private func socket(_ descriptor: Descriptor, _ purpose: String) -> SimulatedSocket? {
-        let index = Int(descriptor.number - SimulatedSocket.descriptorFirst)
+        let index = Int(descriptor.number - SimulatedSocket.descriptorFirst) - number << SimulatedKernel.socketBits
         guard sockets.indices.contains(index) else {
             report(.foreignDescriptor, "\(purpose) on descriptor \(descriptor.number), which is no socket")
             return nil

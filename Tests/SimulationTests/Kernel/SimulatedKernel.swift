@@ -14,6 +14,7 @@ final class SimulatedKernel {
         case close(SimulatedSocket, Token)
         case cancel(Token, token: Token)
         case wake
+        case doorbell(shard: Int, Token, token: Token)
     }
 
     /// A completion on its way, and whose operation it is of.
@@ -31,14 +32,14 @@ final class SimulatedKernel {
         var isReading = false
     }
 
-    private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
+    let world: World
+    /// Of the shard whose ring this is.
+    let number: Int
     var random: Generator
     var weather: Weather
     var planted: PlantedFault?
     let buffers: LentBuffers
 
-    /// What peers and the world will do.
-    var agenda = Timeline<() -> Void>()
     /// A wait ends here at the latest, whatever the user's deadline: a directed test looks around.
     var horizon = Instant.never
     /// The next wait ends after so long, without anything having happened: the process was stopped.
@@ -50,8 +51,9 @@ final class SimulatedKernel {
     /// How much later than otherwise it is told that a close is done.
     var closeDelay: Nanoseconds = 0
 
-    private(set) var violation: Violation?
     private(set) var waitCount = 0
+    /// Until when the user of the ring was ready to wait the last time.
+    private(set) var deadline = Instant.never
     /// Nothing would ever end the last wait.
     private(set) var isQuiescent = false
     private(set) var tally = KernelTally()
@@ -64,16 +66,31 @@ final class SimulatedKernel {
     /// Tokens of connections that are gone, for stale completions.
     private var gone: [Token] = []
 
-    init(_ random: Generator, _ weather: Weather, _ buffers: LentBuffers) {
+    init(
+        _ random: Generator, _ weather: Weather, _ buffers: LentBuffers, in world: World = World(), number: Int = 0
+    ) {
+        self.world = world
+        self.number = number
         self.random = random
         self.weather = weather
         self.buffers = buffers
     }
 
-    /// The first violation counts: what follows could be its consequence.
+    private(set) var now: Instant {
+        get { world.now }
+        set { world.now = newValue }
+    }
+
+    var agenda: Timeline<() -> Void> {
+        _read { yield world.agenda }
+        _modify { yield &world.agenda }
+    }
+
+    var violation: Violation? { world.violation }
+
     func report(_ invariant: Invariant, _ detail: @autoclosure () -> String) {
         guard violation == nil else { return }
-        violation = Violation(invariant: invariant, detail: detail(), time: now, turn: waitCount)
+        world.violation = Violation(invariant: invariant, detail: detail(), time: now, turn: waitCount)
     }
 
     /// How long something takes: mostly no time, sometimes long.
@@ -99,6 +116,7 @@ extension SimulatedKernel {
     func wait(until deadline: Instant) {
         guard violation == nil else { return }
         waitCount += 1
+        self.deadline = deadline
         if buffers.lentCount > 0 { report(.leaseNotRecycled, "\(buffers.lentCount) leases out at the end of a turn") }
         buffers.publish()
         submit()
@@ -137,6 +155,8 @@ extension SimulatedKernel {
             agenda.add({ [unowned self] in post(token, 0, socket) }, at: now + closeDelay)
         case .cancel(let target, let token): cancel(target, token)
         case .wake: wake?.isReading = true
+        case .doorbell(let shard, let delivered, let token):
+            later { [unowned self] in ring(shard, delivered, token) }
         }
     }
 
@@ -161,12 +181,15 @@ extension SimulatedKernel {
     }
 
     private func runDue() {
-        while let action = agenda.popDue(at: now) { action() }
+        world.runDue()
         readWake()
     }
 
+    /// When the next completion is ready.
+    var earliestCompletion: Instant { completions.earliest }
+
     /// The inbox and its eventfd are real. All that is posted is posted on this thread, so looking is deterministic.
-    private func readWake() {
+    func readWake() {
         guard let wake, wake.isReading else { return }
         var entry = pollfd(fd: wake.descriptor.number, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, 0) == 1 else { return }
@@ -213,6 +236,7 @@ extension SimulatedKernel {
         posted.listener?.isHeld = false
         if !posted.isStale, completion.token.operation == .close { remember(completion.token) }
         if completion.token.operation == .wake { wake = nil }
+        noteHeard(completion)
         return completion
     }
 

@@ -24,6 +24,8 @@ struct Weather {
     var bringsStale = 0
     /// A wait ends later than it could have, so that more completions come at once.
     var oversleeps = 0
+    /// A doorbell does not reach its ring (EOVERFLOW).
+    var failsDoorbells = 0
     /// The longest that the kernel takes to get to an operation, or to tell how it ended.
     var latencyMax: Nanoseconds = 0
 

@@ -25,9 +25,9 @@ struct AsyncDesk {
 
 extension Simulation {
     func postAnswers() {
-        asyncDesk.noteEarly(shard.state.pointee.asyncReplies.count)
-        let drainBegins = shard.state.pointee.isDraining && !asyncDesk.knowsOfDrain
-        asyncDesk.knowsOfDrain = shard.state.pointee.isDraining
+        asyncDesk.noteEarly(state.pointee.asyncReplies.count)
+        let drainBegins = state.pointee.isDraining && !asyncDesk.knowsOfDrain
+        asyncDesk.knowsOfDrain = state.pointee.isDraining
         forEachConnection { slot, connection in
             guard connection.asyncRequested > 0, let client = client(of: connection.descriptor) else { return }
             if drainBegins, connection.asyncOutstanding > 0 {

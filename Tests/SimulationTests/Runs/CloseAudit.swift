@@ -12,20 +12,22 @@ struct CloseAudit {
     fileprivate var unfinishedCount = 0
     fileprivate var forcedCount = 0
     fileprivate var acceptedCount = 0
+
+    /// - Returns: the reason that was known before.
+    mutating func note(_ reason: CloseReason, of descriptor: Descriptor) -> CloseReason? {
+        reasons.updateValue(reason, forKey: descriptor.number)
+    }
 }
 
 // MARK: While it happens
 
 extension Simulation {
-    /// Completions take a while, so the server may not have seen yet what a client has done just now.
-    private static let slack: Nanoseconds = 400 * .millisecond
-
     /// A connection is on its way out, for one reason.
     func judge(_ connection: Connection, _ client: ModelClient) {
         if isForced, connection.phase == .finishing || connection.phase == .closing {
             audit.cut.insert(connection.descriptor.number)
         }
-        let known = audit.reasons.updateValue(connection.reason, forKey: connection.descriptor.number)
+        let known = audit.note(connection.reason, of: connection.descriptor)
         if known == connection.reason { return }
         if let known { kernel.report(.unjustifiedClose, "\(client.name): \(known), then \(connection.reason)") }
         if !isJustified(connection.reason, client) {
@@ -35,7 +37,7 @@ extension Simulation {
 
     /// Connections are forced at one moment, each once.
     func checkForced() {
-        let accepted = Int(shard.state.pointee.counters.accepted.count)
+        let accepted = Int(state.pointee.counters.accepted.count)
         let (before, now) = (audit.forcedCount, shared.forcedCount)
         let most = audit.unfinishedCount + accepted - audit.acceptedCount
         if now != before, before > 0 || !isForced || now > most {
@@ -57,15 +59,15 @@ extension Simulation {
             .handler, .oversizeReply:
             client.lastReason == reason
         case .reset: client.hasReset
-        case .firstByteTimeout: isLateToSpeak(client)
+        case .firstByteTimeout: client.isLateToSpeak(plan.configuration)
         case .idleTimeout: isIdle(client)
         case .deadPeer: isDead(client)
-        case .stalledWrite: hasStalled(client)
+        case .stalledWrite: client.hasStalled(plan.configuration)
         case .memoryBudget: plan.isTight
         case .drainForced: isForced && !isStopped
         case .stopped: isForced
-        case .slowRequest: isDribbling(client)
-        case .slowConsumer: isSlow(client)
+        case .slowRequest: client.isDribbling(plan.configuration)
+        case .slowConsumer: client.isSlow(plan.configuration)
         // The model's connections are plain, and short of words.
         case .controlFlood, .ioError, .handshakeTimeout, .handshakeRefused, .tlsHandshake, .tlsBroken, .sealTampered,
             .sealReplayed, .sealReflected, .decompression, .badRequest, .requestTimeout, .upgradeRefused,
@@ -75,30 +77,9 @@ extension Simulation {
         }
     }
 
-    /// A packet of which it had sent a part was not whole in time, as far as the server can have seen.
-    private func isDribbling(_ client: ModelClient) -> Bool {
-        let grace = Nanoseconds(plan.configuration.slowPeerGrace)
-        let (broken, mended) = (client.speech.brokenSince, client.speech.mended)
-        if broken != .never, kernel.now >= broken + grace { return true }
-        return mended.since != .never && kernel.now >= mended.since + grace
-            && kernel.now <= mended.at + Simulation.slack
-    }
-
-    /// It is one that may take less than the least rate, and has been there for long enough.
-    private func isSlow(_ client: ModelClient) -> Bool {
-        let isQuick = client.manners.isPrompt && client.manners.readMax >= 1000 && client.state != .ended(.vanished)
-        return !isQuick && kernel.now >= client.arrival + Nanoseconds(plan.configuration.slowPeerGrace)
-    }
-
-    private func isLateToSpeak(_ client: ModelClient) -> Bool {
-        let isDue = kernel.now >= client.arrival + Nanoseconds(plan.configuration.firstByteTimeout)
-        let firstWrite = client.speech.firstWrite
-        return isDue && (firstWrite == .never || firstWrite + Simulation.slack > kernel.now)
-    }
-
     private func isIdle(_ client: ModelClient) -> Bool {
         guard let timeout = plan.configuration.idleTimeout else { return false }
-        let seen = Instant(nanoseconds: kernel.now.nanoseconds - Simulation.slack)
+        let seen = Instant(nanoseconds: kernel.now.nanoseconds - SimulatedClient.slack)
         let lastMessage = client.speech.lastMessage(before: seen) ?? client.arrival
         return kernel.now >= lastMessage + Nanoseconds(timeout)
     }
@@ -109,14 +90,6 @@ extension Simulation {
         let lastWrite = client.speech.lastWrite == .never ? client.arrival : client.speech.lastWrite
         guard kernel.now >= lastWrite + 4 * Nanoseconds(interval) else { return false }
         return !client.manners.isAttentive || client.state != .connected
-    }
-
-    /// It did not read for as long as a send may stand still.
-    private func hasStalled(_ client: ModelClient) -> Bool {
-        guard let socket = client.socket else { return false }
-        let current = socket.outbound.isEmpty ? 0 : kernel.now - socket.lastRead
-        let longest = max(socket.longestUnread, current)
-        return longest + Simulation.slack >= Nanoseconds(plan.configuration.stalledWriteTimeout)
     }
 }
 
@@ -152,7 +125,8 @@ extension Simulation {
     }
 
     private func isOwedReplies(_ client: ModelClient, _ reason: CloseReason) -> Bool {
-        if isStopped || plan.isTight || hasStalled(client) || isSlow(client) { return false }
+        if isStopped || plan.isTight { return false }
+        if client.hasStalled(plan.configuration) || client.isSlow(plan.configuration) { return false }
         switch reason {
         case .peerFinished, .drained, .truncated: return true
         // Whoever goes on talking gets a reset in the end: the server lingers for so long and no longer.

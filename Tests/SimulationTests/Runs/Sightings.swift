@@ -50,8 +50,45 @@ extension Sightings {
 }
 
 extension Sightings {
+    /// What the runs of relays together must meet. Not among it: what a few hundred seeds meet by chance only.
+    static let wantedOfRelays: [String] = [
+        CloseReason.peerFinished, .disconnect, .truncated, .reset, .firstByteTimeout, .handshakeTimeout, .deadPeer,
+        .stalledWrite, .memoryBudget, .controlFlood, .badRequest, .upgradeRefused,
+        .webSocketViolation, .relayViolation, .authRefused, .replaced, .newsOverflow, .drained, .stopped,
+    ].map { "closed \($0.label)" }
+        + RelaySimulation.drops.filter { $0 != .peerMoved }.map { "dropped \($0.label)" }
+        + [
+            "datagrams heard", "posted to other shards", "news", "flapping ids", "refused subscriptions",
+            "doorbells", "quiet ends", "short sends", "starved receives", "pauses",
+        ]
+
+    init(of simulation: RelaySimulation) {
+        for shard in simulation.shards {
+            let counters = shard.counters
+            for reason in CloseReason.allCases { note("closed \(reason.label)", counters.closed(reason)) }
+            for reason in RefusalReason.allCases { note("refused \(reason.label)", counters.refused(reason)) }
+            for reason in DropReason.allCases { note("dropped \(reason.label)", counters.dropped(reason)) }
+            note("posted to other shards", counters.relay.messagesPosted.count)
+            note("news", counters.relay.newsTold.count)
+            note("flapping ids", counters.relay.flappings.count)
+            note("refused subscriptions", counters.relay.subscriptionsRefused.count)
+            note("lost notices", counters.relay.noticesLost.count)
+            note("doorbells", counters.doorbells.count)
+            note("short sends", counters.shortSends.count)
+            note("starved receives", shard.kernel.tally.starvedReceives)
+            note("pauses", counters.pauses.count)
+            note("turns", UInt64(shard.kernel.waitCount))
+        }
+        note("datagrams written", simulation.post.writtenCount())
+        note("datagrams heard", simulation.post.heardCount)
+        note("overtakings", simulation.post.overtakings)
+        note("quiet ends", simulation.wasQuiet ? 1 : 0)
+    }
+}
+
+extension Sightings {
     init(of simulation: Simulation) {
-        let (counters, tally) = (simulation.shard.state.pointee.counters, simulation.kernel.tally)
+        let (counters, tally) = (simulation.state.pointee.counters, simulation.kernel.tally)
         for reason in CloseReason.allCases { note("closed \(reason.label)", counters.closed(reason)) }
         for reason in RefusalReason.allCases { note("refused \(reason.label)", counters.refused(reason)) }
         for reason in DropReason.allCases { note("dropped \(reason.label)", counters.dropped(reason)) }

@@ -16,10 +16,7 @@ struct Outcome: Sendable {
 
 final class Simulation {
     var plan: Plan
-    let kernel: SimulatedKernel
-    let shared: SharedState
-    let inbox: Inbox<ShardEvent>
-    var shard: Shard<SimulatedRing>
+    let simulated: SimulatedShard
     private(set) var clients: [ModelClient] = []
 
     /// When the server was told to end.
@@ -39,28 +36,29 @@ final class Simulation {
     init(_ plan: Plan, planted: PlantedFault? = nil) throws {
         self.plan = plan
         let configuration = plan.configuration
-        kernel = SimulatedKernel(
+        let kernel = SimulatedKernel(
             Generator(seed: plan.seed ^ 0x5EED), plan.weather,
             LentBuffers(count: plan.bufferCount, byteCount: plan.bufferByteCount))
         kernel.planted = planted
-        shared = try SharedState(shardCount: 1, connectionsMax: configuration.maxConnections)
-        inbox = try Inbox(countMax: 10_000)
+        let shared = try SharedState(shardCount: 1, connectionsMax: configuration.maxConnections)
         watch = Watch(slotCount: configuration.maxConnections)
         asyncDesk = AsyncDesk(slotCount: configuration.maxConnections)
-        let settings = ShardSettings(configuration, .simulated(lot), index: 0, shared: shared, inbox: inbox)
-        let listeners = configuration.listeners.indices.map { [kernel] index in
-            let simulated = kernel.listen(inboundMax: plan.inboundMax, outboundMax: plan.outboundMax)
-            return ShardListener(simulated.descriptor, listener: UInt8(index), sharesOut: false)
-        }
-        shard = try Shard(io: SimulatedRing(kernel), listeners: listeners, settings)
+        simulated = try SimulatedShard(
+            configuration, .simulated(lot), over: kernel, shared, inboundMax: plan.inboundMax,
+            outboundMax: plan.outboundMax)
     }
+
+    var kernel: SimulatedKernel { simulated.kernel }
+    var shared: SharedState { simulated.shared }
+    var inbox: Inbox<ShardEvent> { simulated.inbox }
+    var state: UnsafeMutablePointer<ShardState> { simulated.state }
 
     func run() -> Outcome {
         addresses = kernel.listeners
         invite()
         planEvents()
-        shard.start()
-        while kernel.violation == nil, !shard.isDone { turn() }
+        simulated.shard.start()
+        while kernel.violation == nil, !simulated.shard.isDone { turn() }
         // The shard is gone; clients read what is left in their sockets.
         if kernel.violation == nil { kernel.runAgenda() }
         if kernel.violation == nil { checkEnd() }
@@ -70,7 +68,7 @@ final class Simulation {
     }
 
     private func turn() {
-        shard.turn()
+        simulated.shard.turn()
         // Between turns, since the shard cannot be looked at while it takes one.
         for _ in 0..<reloadsDue { reload() }
         reloadsDue = 0
@@ -93,11 +91,7 @@ final class Simulation {
         clients.first { $0.socket?.descriptor == descriptor }
     }
 
-    func forEachConnection(_ body: (UInt32, Connection) -> Void) {
-        for slot in 0..<UInt32(shard.state.pointee.slab.slotCount) where shard.state.pointee.slab.isOccupied(slot) {
-            body(slot, shard.state.pointee.slab[slot].pointee)
-        }
-    }
+    func forEachConnection(_ body: (UInt32, Connection) -> Void) { simulated.forEachConnection(body) }
 }
 
 // MARK: What happens to the server
@@ -164,11 +158,11 @@ extension Simulation {
 
     /// To a connection that is open, or gone, or never was.
     private func push() {
-        guard shard.state.pointee.slab.slotCount > 0 else { return }
-        let slot = UInt32(plan.random.below(shard.state.pointee.slab.slotCount))
+        guard state.pointee.slab.slotCount > 0 else { return }
+        let slot = UInt32(plan.random.below(state.pointee.slab.slotCount))
         var (generation, addressee) = (UInt32(0), UInt8.max)
-        if shard.state.pointee.slab.isOccupied(slot) {
-            let connection = shard.state.pointee.slab[slot].pointee
+        if state.pointee.slab.isOccupied(slot) {
+            let connection = state.pointee.slab[slot].pointee
             let isStale = plan.random.chance(perMille: 100)
             generation = connection.generation - (isStale ? 1 : 0)
             if !isStale { addressee = client(of: connection.descriptor)?.number ?? .max }

@@ -26,4 +26,17 @@ enum Trace {
                 + "\(connection.inbound.byteCount) bytes in, \(connection.outbound.byteCount) out, "
                 + "async \(connection.asyncAnswered)/\(connection.asyncRequested)")
     }
+
+    static func note(_ simulation: RelaySimulation, _ index: Int) {
+        guard isOn else { return }
+        let shard = simulation.shards[index]
+        print("shard \(index), turn \(shard.kernel.waitCount), \(Double(shard.kernel.now.nanoseconds) / 1e9) s")
+        shard.forEachConnection { slot, connection in
+            guard let client = simulation.client(of: connection.descriptor) else { return }
+            print(
+                "    slot \(slot): \(client.name), which \(client.script); \(connection.phase), "
+                    + "\(connection.isPaused ? "paused, " : "")\(connection.inbound.byteCount) bytes in, "
+                    + "\(connection.outbound.byteCount) out, heard \(client.datagramsHeard) datagrams")
+        }
+    }
 }

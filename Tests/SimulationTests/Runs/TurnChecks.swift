@@ -22,27 +22,23 @@ extension Simulation {
             asyncCount += Int(connection.asyncOutstanding)
             check(connection, slot)
         }
-        let inUse = shard.state.pointee.pool.byteCountInUse
-        if inUse != chunkByteCount {
-            kernel.report(.chunksDisagree, "the pool lends \(inUse) bytes, connections hold \(chunkByteCount)")
-        }
-        let earlyCount = shard.state.pointee.asyncReplies.count
+        simulated.checkBuffers(heldByteCount: chunkByteCount)
+        let earlyCount = state.pointee.asyncReplies.count
         if earlyCount > asyncCount { kernel.report(.asyncOverLimit, "\(earlyCount) replies wait for \(asyncCount)") }
-        if kernel.buffers.lentCount > 0 { kernel.report(.leaseNotRecycled, "\(kernel.buffers.lentCount) leases") }
         checkCounts()
         checkForced()
         checkProgress()
     }
 
     private func checkCounts() {
-        if ended == .never, shard.state.pointee.counters.refused(.draining) > 0 {
+        if ended == .never, state.pointee.counters.refused(.draining) > 0 {
             kernel.report(.countersDisagree, "a connection was refused because the server drains, which it does not")
         }
-        let count = shard.state.pointee.slab.count
+        let count = state.pointee.slab.count
         if count > plan.configuration.maxConnections { kernel.report(.tooManyConnections, "\(count) connections") }
-        let open = shared.entries[0].open.load(ordering: .relaxed)
-        guard shared.connectionCount != count || open != count else { return }
-        let detail = "the slab has \(count), the server counts \(shared.connectionCount), the shard \(open)"
+        simulated.checkOpenCount()
+        guard shared.connectionCount != count else { return }
+        let detail = "the slab has \(count), the server counts \(shared.connectionCount)"
         kernel.report(.connectionCountDisagrees, detail)
     }
 
@@ -60,23 +56,11 @@ extension Simulation {
         guard let client = client(of: connection.descriptor), let socket = client.socket else {
             return kernel.report(.foreignDescriptor, "slot \(slot) has descriptor \(connection.descriptor.number)")
         }
-        checkBits(connection, socket)
+        simulated.checkBits(connection, socket)
         checkBounds(connection, client)
         checkAttention(connection, client, socket)
         if connection.phase != .open { judge(connection, client) }
         checkTimes(connection, slot, client, socket)
-    }
-
-    /// The bits on a connection are what the kernel holds of it.
-    private func checkBits(_ connection: Connection, _ socket: SimulatedSocket) {
-        var bits: HeldOperations = []
-        if connection.receiving { bits.insert(.receive) }
-        if connection.sending { bits.insert(.send) }
-        if connection.shuttingDown { bits.insert(.shutdown) }
-        if connection.closing { bits.insert(.close) }
-        guard bits != socket.held else { return }
-        let detail = "its bits \(bits.rawValue), in flight \(socket.held.rawValue)"
-        kernel.report(.bitsDisagree, "\(socket.name), \(connection.phase): \(detail)")
     }
 
     private func checkBounds(_ connection: Connection, _ client: ModelClient) {

@@ -16,6 +16,12 @@ enum Invariant: String, Sendable {
     // What a client may rely on.
     case wrongReply, unexpectedReply, replyMissing, resetInsteadOfReplies, unjustifiedClose, toldToLeaveTooEarly
 
+    // What a relay's peers may rely on.
+    case authNotFirst, datagramChanged, datagramMisled, datagramTwice, datagramOvertaken, datagramsUnaccounted
+    case newsUntrue, holdersDisagree, epochWentBack, peersLeaked, backlogOverLimit
+    // What shards may rely on.
+    case mailForgotten
+
     // What holds when the shard has ended.
     case descriptorLeaked, slotLeaked, chunkLeaked, asyncReplyLeaked, hostPlaceLeaked, countersDisagree
 }
