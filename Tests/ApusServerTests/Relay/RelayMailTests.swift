@@ -110,6 +110,23 @@ import Testing
         #expect(shards.home.pointee.relayShard.pointee.news.count == 1)
     }
 
+    /// Before the login there is room for answers to a few pings only.
+    @Test func aStrangerIsToldLittle() throws {
+        let shards = try TwoShards()
+        let connection = shards.home.pointee.slab[shards.open().slot]
+        for isEstablished in [false, true] {
+            connection.pointee.isEstablished = isEstablished
+            while shards.home.pointee.mayAddControl(connection) {
+                let isAdded = shards.home.pointee.append(byteCount: 127, to: connection) { output in
+                    output.append(repeating: 0, count: 127, as: UInt8.self)
+                }
+                #expect(isAdded == true)
+            }
+            let limit = isEstablished ? 80 << 10 : 1 << 10
+            #expect(limit..<limit + 127 ~= connection.pointee.gatheredByteCount)
+        }
+    }
+
     /// Beyond its limit an interest is not kept, but who asks hears whether the peer is there.
     @Test func anInterestThatIsRefusedIsAnsweredAllTheSame() throws {
         let shards = try TwoShards(interests: 1)

@@ -70,6 +70,22 @@ func withRelay(
         }
     }
 
+    /// Who has not logged in and does not read what it asks for: the kernel's buffers are all that it fills.
+    @Test func aStrangersPingsHoldNoBuffers() async throws {
+        try await withRelay { configuration in
+            configuration.listeners[0].sendBufferByteCount = 16 << 10
+            configuration.controlRateMax = 1_000_000
+        } _: { server in
+            let stranger = try RelayClient("stranger", to: server.address)
+            let pings = (0..<50).flatMap { _ in RelayClient.frame([UInt8](repeating: 1, count: 125), as: .ping) }
+            // The server closes at some time, whatever is being sent then.
+            for _ in 0..<2000 where server.metrics.closed[.slowConsumer] ?? 0 == 0 {
+                do { try stranger.peer.send(bytes: pings) } catch { break }
+            }
+            #expect(server.closed(.slowConsumer))
+        }
+    }
+
     @Test func whatIsForNobodyIsDroppedAndCounted() async throws {
         try await withRelay { server in
             let alice = try RelayClient.peer("alice", to: server.address)
@@ -163,7 +179,7 @@ func withRelay(
         #expect(configuration.problems().isEmpty)
         var changed = configuration
         changed.relay?.tokenLifetimeMax = lifetime
-        #expect(changed.problems() == ["relay: max_token_lifetime: 1 s or more, found \(lifetime)"])
+        #expect(changed.problems() == ["relay.max_token_lifetime: 1 s or more, found \(lifetime)"])
         try await withServer(.newest) { $0.configuration = configuration } _: { server in
             let refusal = server.refusal(configuration) { $0.relay?.tokenLifetimeMax = lifetime }
             #expect(refusal?.description == changed.problems().first)
