@@ -66,13 +66,14 @@ final class Service: Sendable {
     private func begin(_ handle: ServerHandle) {
         self.handle.withLock { $0 = handle }
         export(as: ExportSettings(from: served.configuration), from: handle)
-        watchFiles()
     }
 
     private func beServed(_ handle: ServerHandle) -> Served {
         let reload: @Sendable () -> ReloadAnswer = { [self] in self.reload(handle) }
         return Served(
             server: handle, reload: reload, reopenLogs: { [logs] in logs.reopen() },
+            // Not before: a change that is noticed while it starts could not be taken, and would not be noticed again.
+            onServing: { [self] in watchFiles() },
             onDraining: { [self] in
                 handle.withdrawReadiness("draining")
                 endWatch()

@@ -23,6 +23,8 @@ struct Served: Sendable {
     var reload: (@Sendable () -> ReloadAnswer)?
     /// Log files may have been renamed.
     var reopenLogs: @Sendable () -> Void = {}
+    /// This process, and no other, answers for the service from now on, and can be told to reload.
+    var onServing: @Sendable () -> Void = {}
     /// Readiness fails from now on; accepting stops after the lead time.
     var onDraining: @Sendable () -> Void = {}
     /// Writes the state to the log; nil: the totals are written.

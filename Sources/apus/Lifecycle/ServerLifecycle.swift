@@ -138,6 +138,7 @@ final class ServerLifecycle: Sendable {
         openUpgradeSocket()
         notify.tell(.ready, .status("serving"))
         startBeating(served)
+        served.onServing()
     }
 
     func end() {

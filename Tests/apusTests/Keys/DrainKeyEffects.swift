@@ -67,6 +67,8 @@ extension KeyEffect {
             guard peers.allSatisfy({ $0.fate() == "pong" }) else { return "no answer" }
             server.command.signal(SIGTERM)
             guard eventually({ isRefused(by: server) }) else { return "no drain" }
+            // Who accepts no more has not told everybody yet; of twelve in a minute none is told in so short a while.
+            usleep(100_000)
             let first = peers.map { $0.fate(of: .echo("here")) }
             return first.allSatisfy { $0 == "Disconnect" } ? "all told at once" : "told one after the other"
         }

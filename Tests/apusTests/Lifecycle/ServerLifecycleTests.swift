@@ -114,6 +114,20 @@ private final class RecordingServer: LifecycleServer {
 
     // MARK: Reload and dump
 
+    /// What looks out for changed files begins then: before, a reload would be refused.
+    @Test func whoeverIsToldThatItServesMayReload() throws {
+        var settings = LifecycleSettings()
+        settings.upgradeSocket = .none
+        let lifecycle = ServerLifecycle(settings, environment: [:], processID: 4711)
+        let answers = Mutex<[ReloadAnswer]>([])
+        var served = Served(server: RecordingServer())
+        served.reload = { .applied("nothing changed") }
+        served.onServing = { answers.withLock { $0.append(lifecycle.reload()) } }
+        #expect(lifecycle.reload() == .refused("the server is starting, not serving"))
+        lifecycle.serve(served)
+        #expect(answers.withLock { $0 } == [.applied("nothing changed")])
+    }
+
     @Test func aReloadIsFramed() throws {
         let scene = try serving { _, served, server in
             served.reopenLogs = { server.add("reopen") }
