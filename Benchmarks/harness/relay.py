@@ -30,8 +30,8 @@ OTHERS = [
     Relayed("two shards", PAIRS, WINDOW, 1200, placement="different"),
 ]
 BOTH_WAYS, OPEN, LOGIN, SAME, DIFFERENT = [scenario.name for scenario in OTHERS]
-# More than two shards pass on, so that there is something to account for.
-FLOOD = Relayed("flood", 4, WINDOW, 8000, rate=60_000, placement="different")
+# Much more than two shards pass on, so that there is something to account for.
+FLOOD = Relayed("flood", 4, WINDOW, 8000, rate=300_000, placement="different")
 
 BASE, CONTROL, APUS, AGAIN, ON_ONE, ON_BOTH = (
     "c-uring echo", "c-uring echo again", "apus", "apus again", "apus 2 shards, 1 core", "apus 2 shards, 2 cores")
